@@ -1,0 +1,206 @@
+"""One view of the data, whichever way it came in.
+
+The two ways into an estimator, `fit(X_src, y_src, X_tgt)` and `fit(X, y, sample_domain=d)`, meet
+here and nowhere else: whatever comes after sees a `DomainData`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+
+def split_sample_domain(sample_domain):
+    """Find the source and target rows that `sample_domain` marks.
+
+    Parameters
+    ----------
+    sample_domain : array-like of int of shape (n_samples,)
+        Positive for source rows, one number a source domain; negative for target rows.
+
+    Returns
+    -------
+    source_rows, target_rows : ndarray of int
+        Positions in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If it is not one-dimensional, holds zeros or fractions, or lacks one of the two sides.
+    """
+    values = np.asarray(sample_domain)
+    if values.ndim != 1:
+        raise ValueError(f"sample_domain must have shape (n_samples,), got {values.shape}.")
+    if values.dtype.kind not in "iuf" or np.any(values != np.round(values)):
+        raise ValueError(
+            f"sample_domain must hold integers (positive for source rows, negative for target "
+            f"rows), got an array of dtype {values.dtype}."
+        )
+    for sign, what, found in (
+        ("zeros", "a row is source (positive) or target (negative)", np.any(values == 0)),
+        ("no positive entries", "there are no source rows to learn from", np.all(values < 0)),
+        (
+            "no negative entries",
+            "there are no target rows to adapt to; leave sample_domain out to train without a "
+            "target",
+            np.all(values > 0),
+        ),
+    ):
+        if found:
+            raise ValueError(f"sample_domain has {sign}: {what}.")
+    return np.flatnonzero(values > 0), np.flatnonzero(values < 0)
+
+
+@dataclass(frozen=True)
+class DomainData:
+    """Labelled source rows and unlabelled target rows.
+
+    Rows are referred to by position, so the arrays that came in are neither copied nor split;
+    `X_source` and `X_target` are the same object if the domains came stacked.
+
+    Parameters
+    ----------
+    X_source : ndarray or CSR matrix of shape (n, d)
+    source_rows : ndarray of int of shape (n_source,)
+        The rows of `X_source` that are in use.
+    source_domain : ndarray of int of shape (n_source,)
+        0 to S - 1: the domain of each source row.
+    y : ndarray of shape (n_source,)
+        Labels of the source rows; for training the positions of their classes, as int64.
+    label_weight, domain_weight : ndarray of shape (n_source,) or None
+        Weights of the source rows in the label loss and in the domain loss.
+    X_target : ndarray or CSR matrix of shape (m, d), or None
+    target_rows : ndarray of int of shape (n_target,)
+    """
+
+    X_source: np.ndarray | sparse.spmatrix
+    source_rows: np.ndarray
+    source_domain: np.ndarray
+    y: np.ndarray
+    label_weight: np.ndarray | None = None
+    domain_weight: np.ndarray | None = None
+    X_target: np.ndarray | sparse.spmatrix | None = None
+    target_rows: np.ndarray | None = None
+
+    @property
+    def n_source_domains(self):
+        """Number of source domains, S."""
+        return int(self.source_domain.max()) + 1
+
+    def with_labels(self, y, label_weight, domain_weight):
+        """Return the same data with the classes' positions and the weights of the losses."""
+        return replace(self, y=y, label_weight=label_weight, domain_weight=domain_weight)
+
+    def keep_source(self, kept):
+        """Return the same data with only the source rows at the positions `kept`."""
+
+        def cut(values):
+            return None if values is None else values[kept]
+
+        return replace(
+            self,
+            source_rows=self.source_rows[kept],
+            source_domain=self.source_domain[kept],
+            y=self.y[kept],
+            label_weight=cut(self.label_weight),
+            domain_weight=cut(self.domain_weight),
+        )
+
+    def constant_source_columns(self):
+        """Tell which columns hold one value in all source rows that have weight.
+
+        Nothing can be learned from labels about such a column, while on the target it may vary:
+        with random weights it is noise there.
+
+        Returns
+        -------
+        ndarray of bool of shape (d,)
+        """
+        rows = self.source_rows
+        if self.label_weight is not None:
+            rows = rows[self.label_weight > 0]
+        low, high = column_range(self.X_source, rows)
+        return low == high
+
+
+def column_range(X, rows, chunk_size=4096):
+    """Smallest and largest value of each column over some rows, a chunk of rows at a time.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, d)
+    rows : ndarray of int
+    chunk_size : int, default=4096
+        Rows looked at together; bounds the memory.
+
+    Returns
+    -------
+    low, high : ndarray of shape (d,)
+    """
+    low = np.full(X.shape[1], np.inf)
+    high = np.full(X.shape[1], -np.inf)
+    for start in range(0, len(rows), chunk_size):
+        chunk = X[rows[start : start + chunk_size]]
+        if sparse.issparse(chunk):
+            chunk.sum_duplicates()
+            np.minimum.at(low, chunk.indices, chunk.data)
+            np.maximum.at(high, chunk.indices, chunk.data)
+            has_zero = np.bincount(chunk.indices, minlength=X.shape[1]) < chunk.shape[0]
+            low[has_zero] = np.minimum(low[has_zero], 0)
+            high[has_zero] = np.maximum(high[has_zero], 0)
+        else:
+            np.minimum(low, chunk.min(axis=0), out=low)
+            np.maximum(high, chunk.max(axis=0), out=high)
+    return low, high
+
+
+def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):
+    """Tell whether the target's columns are on another scale altogether than the source's.
+
+    Preprocessing that the source went through and the target did not leaves its columns orders of
+    magnitude apart, which no domain shift does to many columns at once. Dense: at least a quarter
+    of the columns that vary in both domains lie `dense_factor` times off the source's spread.
+    Sparse: so does the size of the stored values, by `sparse_factor`.
+
+    Parameters
+    ----------
+    data : DomainData
+    dense_factor, sparse_factor : float
+
+    Returns
+    -------
+    str or None
+        What was seen, for people; None if nothing was, or if the domains came stacked and so went
+        through the same steps.
+    """
+    if data.X_target is None or data.X_target is data.X_source:
+        return None
+    source = _some_rows(data.X_source, data.source_rows)
+    target = _some_rows(data.X_target, data.target_rows)
+    if sparse.issparse(source):
+        if not (source.nnz and target.nnz):
+            return None
+        # In float64: squares of float32 values can overflow.
+        sizes = [np.sqrt(np.mean(np.square(part.data, dtype=float))) for part in (source, target)]
+        ratio = sizes[1] / sizes[0] if sizes[0] > 0 else 1.0
+        if 1 / sparse_factor < ratio < sparse_factor:
+            return None
+        return f"its stored values are {ratio:.3g} times the size of the source's"
+    spread = source.std(axis=0, dtype=float)
+    varies = (spread > 0) & (target.std(axis=0, dtype=float) > 0)
+    if not varies.any():
+        return None
+    centre = source.mean(axis=0, dtype=float)[varies]
+    distance = np.sqrt(np.mean(np.square(target[:, varies] - centre), axis=0))
+    off = np.abs(np.log10(distance / spread[varies])) > np.log10(dense_factor)
+    if off.mean() < 0.25:
+        return None
+    return (
+        f"{off.sum()} of {off.size} columns lie more than {dense_factor:g} times off the "
+        "source's spread"
+    )
+
+
+def _some_rows(X, rows, n=2048):
+    """At most `n` of the rows, evenly spread: enough to see a scale, cheap on any table."""
+    return X[rows[:: max(1, len(rows) // n)]]

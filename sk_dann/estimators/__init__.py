@@ -1,0 +1,5 @@
+"""The estimators: scikit-learn in, numpy out."""
+
+from ._classifier import DANNClassifier
+
+__all__ = ["DANNClassifier"]

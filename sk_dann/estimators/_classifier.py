@@ -1,0 +1,584 @@
+"""`DANNClassifier`: scikit-learn in, numpy out."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import EarlyStopping
+from skorch.utils import noop
+
+from ..nn import DANNLoss, constant, dann_lambda, dann_learning_rate, make_network
+from ..training import (
+    BatchStream,
+    DANNNet,
+    EpochProgressBar,
+    domain_log_proba_of,
+    infer,
+    label_log_proba,
+    member_features,
+    network_dtype,
+    resolve_device,
+)
+from ._validation import (
+    check_domains,
+    check_layer_sizes,
+    check_rows,
+    check_schedule,
+    check_source,
+    check_validation_set,
+    check_weights,
+    encode_classes,
+    hold_out,
+)
+
+_LAMBDA_SCHEDULES = {"dann": dann_lambda, "constant": constant}
+_LR_SCHEDULES = {"dann": dann_learning_rate, "constant": constant}
+_SOLVERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+class DANNClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    r"""Domain-adversarial neural network classifier.
+
+    Learns from labelled *source* rows to predict the labels of *target* rows that come from
+    another distribution and have none. Three networks are trained together: a feature extractor,
+    a label predictor, and a domain classifier that tries to tell source from target by the
+    features. Its gradient reaches the features reversed, so they are made good for the labels
+    and useless for telling the domains apart [1]_.
+
+    There are two ways in. ``fit(X_src, y_src, X_tgt)`` takes the domains apart;
+    ``fit(X, y, sample_domain=d)`` takes them stacked, so that preprocessing and folds treat both
+    alike. Without a target the same network is trained on the source alone, with a
+    :class:`~sk_dann.exceptions.NoTargetWarning`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of the feature extractor's layers; the last layer is the feature space. At least
+        one layer.
+    label_hidden_layer_sizes : int or array-like of int, default=()
+        Units of the label predictor's hidden layers.
+    domain_hidden_layer_sizes : int or array-like of int, default=(64,)
+        Units of the domain classifier's hidden layers. One hidden layer adapts far better than
+        none.
+    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+        Activation of all hidden layers.
+    dropout : float in [0, 1), default=0.5
+        Probability of dropping a unit of the feature extractor and of the label predictor's
+        hidden layers in a training step. The mask is drawn once a step and shared by its rows.
+    lambda_adapt : float, default=1.0
+        λ of the paper: how strongly the domain classifier's reversed gradient acts on the
+        features, relative to the label loss. 0 leaves the features alone.
+    lambda_schedule : {"dann", "constant"} or callable, default="dann"
+        Factor of `lambda_adapt` over training. "dann" is the paper's
+        :math:`2 / (1 + \exp(-10 p)) - 1`, which rises from 0 towards 1 as training progress
+        :math:`p` goes from 0 to 1. A callable takes :math:`p` and returns the factor.
+    solver : {"adam", "adamw", "sgd"} or torch optimizer class, default="adam"
+        A class (or any callable such as a :func:`functools.partial`) is called with parameter
+        groups and ``lr``.
+    learning_rate_init : float, default=0.001
+        Learning rate at the start.
+    learning_rate : {"constant", "dann"} or callable, default="constant"
+        Factor of `learning_rate_init` over training. "dann" is the paper's
+        :math:`(1 + 10 p)^{-0.75}`.
+    momentum : float in [0, 1], default=0.9
+        Momentum for ``solver="sgd"``, unused otherwise.
+    alpha : float, default=0.0001
+        Weight decay: strength of the L2 penalty on the weights (biases are left out).
+    batch_size : int, default=64
+        Rows *of each domain* in a step: a step sees as many target rows again.
+    max_iter : int, default=20
+        Number of epochs. An epoch is a pass over the larger domain, the smaller one being
+        shuffled anew and used again until then.
+    early_stopping : bool, default=False
+        Stop when the accuracy on held-out *source* rows has not improved by `tol` for
+        `n_iter_no_change` epochs, and go back to the best weights. Source accuracy says little
+        about adaptation; the rows held out are `validation_fraction` of the source, stratified,
+        or the `X_val` and `y_val` of :meth:`fit`.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the source rows held out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training stops early.
+    tol : float, default=0.0001
+        What counts as an improvement of the validation accuracy.
+    n_estimators : int, default=1
+        Number of networks that are trained side by side, from different weights on the same
+        batches, and whose probabilities are averaged. Four cost far less than four fits.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the label loss, as in
+        :func:`~sklearn.utils.class_weight.compute_class_weight`.
+    device : str or torch.device, default="auto"
+        "auto" takes CUDA where there is one, else MPS, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, batches and dropout masks; an int makes fits repeatable to the bit.
+        The global random state of torch is never touched.
+    verbose : int, default=0
+        1 shows a progress bar.
+    callbacks : list of skorch callbacks or None, default=None
+        See :mod:`skorch.callbacks`. History keys are listed at `history_`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_iter_ : int
+        Number of epochs done.
+    loss_curve_ : list of float
+        Label loss of each epoch.
+    domain_loss_curve_ : list of float
+        Domain loss of each epoch, source plus target: 2 ln 2 = 1.386 where the domains cannot be
+        told apart (one source domain). Empty without a target.
+    domain_accuracy_ : float or None
+        Share of the rows of the last epoch whose domain the domain classifier recognised; 0.5
+        where it had to guess. None without a target.
+    validation_scores_ : list of float or None
+        Accuracy on the held-out source rows after each epoch; None without early stopping.
+    history_ : skorch.history.History
+        One record an epoch: ``train_loss`` (label plus domain loss), ``label_loss``,
+        ``domain_loss``, ``domain_accuracy``, ``lambda_adapt``, ``lr``, ``dur`` in seconds, and
+        ``valid_acc`` with early stopping.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch network.
+    n_source_domains_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if the source has column names that are strings.
+
+    See Also
+    --------
+    sk_dann.model_selection.SourceKFold : Folds of the source rows, for cross-validation.
+    sklearn.neural_network.MLPClassifier : The same kind of network without a target.
+
+    Notes
+    -----
+    The network computes in the dtype of the source: float32 is faster and enough, so
+    ``TfidfVectorizer(dtype=np.float32)``. Sparse matrices stay sparse.
+
+    Columns that are constant in the source get zero weights: no label teaches the network what
+    to make of them, so they could only be noise on the target.
+
+    Adapting makes the predicted class shares of the target resemble the source's. Where the true
+    shares differ much, it can do harm.
+
+    Weighted rows are equivalent to repeated rows when a step holds all of them; mini-batches as
+    such are not, since they are drawn regardless of the weights.
+
+    References
+    ----------
+    .. [1] Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand, Lempitsky,
+       "Domain-Adversarial Training of Neural Networks", JMLR 17(59):1-35, 2016.
+
+    Examples
+    --------
+    >>> from sk_dann import DANNClassifier
+    >>> from sk_dann.datasets import make_inter_twinning_moons
+    >>> X_src, y_src, X_tgt, y_tgt = make_inter_twinning_moons(random_state=0)
+    >>> clf = DANNClassifier(max_iter=5, random_state=0).fit(X_src, y_src, X_tgt)
+    >>> clf.predict(X_tgt).shape
+    (300,)
+    """
+
+    # X_tgt and what goes with it are features and row marks: they are wanted wherever they are
+    # passed, so nobody should have to call set_fit_request for them.
+    __metadata_request__fit = {  # noqa: RUF012 - the form scikit-learn reads
+        "X_tgt": True,
+        "sample_domain": True,
+        "X_val": True,
+        "y_val": True,
+    }
+    __metadata_request__score = {"sample_domain": True}  # noqa: RUF012
+
+    _parameter_constraints: dict = {  # noqa: RUF012
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "label_hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "domain_hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "lambda_adapt": [Interval(Real, 0, None, closed="left")],
+        "lambda_schedule": [StrOptions(set(_LAMBDA_SCHEDULES)), callable],
+        "solver": [StrOptions(set(_SOLVERS)), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [StrOptions(set(_LR_SCHEDULES)), callable],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "callbacks": [list, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        *,
+        label_hidden_layer_sizes=(),
+        domain_hidden_layer_sizes=(64,),
+        activation="relu",
+        dropout=0.5,
+        lambda_adapt=1.0,
+        lambda_schedule="dann",
+        solver="adam",
+        learning_rate_init=0.001,
+        learning_rate="constant",
+        momentum=0.9,
+        alpha=0.0001,
+        batch_size=64,
+        max_iter=20,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=0.0001,
+        n_estimators=1,
+        class_weight=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+        callbacks=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.label_hidden_layer_sizes = label_hidden_layer_sizes
+        self.domain_hidden_layer_sizes = domain_hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.lambda_adapt = lambda_adapt
+        self.lambda_schedule = lambda_schedule
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.n_estimators = n_estimators
+        self.class_weight = class_weight
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y,
+        X_tgt=None,
+        *,
+        sample_domain=None,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+    ):
+        """Train on labelled source rows and unlabelled target rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The source's rows, or with `sample_domain` those of both domains.
+        y : array-like of shape (n_samples,)
+            Labels; those of target rows are never read and may be anything.
+        X_tgt : {array-like, sparse matrix} of shape (n_target_samples, n_features), default=None
+            The target's rows, through the same transformers as the source's. In a
+            :class:`~sklearn.pipeline.Pipeline` use ``transform_input=["X_tgt"]``.
+        sample_domain : array-like of int of shape (n_samples,), default=None
+            Positive for source rows (one number a source domain), negative for target rows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the source rows, in the label loss and in the domain loss.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Labelled rows for early stopping, instead of a share of the source.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit the others (the message names it), or if training
+            diverges.
+
+        Warns
+        -----
+        NoTargetWarning
+            If there is neither `X_tgt` nor `sample_domain`.
+        UntransformedTargetWarning
+            If `X_tgt` seems not to have passed the source's preprocessing.
+        """
+        X = check_source(self, X)
+        data, labels = check_domains(self, X, y, X_tgt, sample_domain)
+        self.classes_, codes = encode_classes(labels)
+        label_weight, domain_weight = check_weights(
+            sample_weight, self.class_weight, X, data.source_rows, self.classes_, labels
+        )
+        data = data.with_labels(codes, label_weight, domain_weight)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        validation = check_validation_set(self, X_val, y_val, X.dtype)
+        if self.early_stopping and validation is None:
+            data, validation = hold_out(data, self.validation_fraction, seed)
+        self._train(data, validation, seed)
+        return self
+
+    def _train(self, data, validation, seed):
+        device = resolve_device(self.device)
+        dtype = network_dtype(data.X_source.dtype, device)
+        self.n_source_domains_ = data.n_source_domains
+        self._n_features_out = (
+            self.n_estimators
+            * check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes", 1)[-1]
+        )
+        self.net_ = DANNNet(
+            self._make_network(data, seed, dtype),
+            criterion=DANNLoss,
+            lambda_adapt=self.lambda_adapt,
+            lambda_schedule=check_schedule(
+                self.lambda_schedule, _LAMBDA_SCHEDULES, "lambda_schedule"
+            ),
+            lr_schedule=check_schedule(self.learning_rate, _LR_SCHEDULES, "learning_rate"),
+            lr=self.learning_rate_init,
+            max_epochs=self.max_iter,
+            train_split=None,
+            callbacks=self._make_callbacks(validation),
+            device=device,
+            seed=seed,
+            verbose=0,
+            **self._solver_params(),
+        ).initialize()
+        if self.alpha > 0 and "weight_decay" not in self.net_.optimizer_.defaults:
+            raise ValueError(
+                f"solver={self.solver!r} has no weight decay, so alpha={self.alpha} would be "
+                "ignored; set alpha=0."
+            )
+        stream = BatchStream(data, self.batch_size, seed, device, dtype)
+        try:
+            self.net_.train(stream, validation)
+        finally:
+            # After Ctrl-C too: what has been learned by then can be used.
+            self._read_history(with_target=data.X_target is not None)
+
+    def _make_network(self, data, seed, dtype):
+        constant_columns = data.constant_source_columns()
+        active = torch.from_numpy(~constant_columns) if constant_columns.any() else None
+        return make_network(
+            data.X_source.shape[1],
+            len(self.classes_),
+            0 if data.X_target is None else data.n_source_domains,
+            n_members=self.n_estimators,
+            hidden_layer_sizes=check_layer_sizes(
+                self.hidden_layer_sizes, "hidden_layer_sizes", min_layers=1
+            ),
+            label_hidden_layer_sizes=check_layer_sizes(
+                self.label_hidden_layer_sizes, "label_hidden_layer_sizes"
+            ),
+            domain_hidden_layer_sizes=check_layer_sizes(
+                self.domain_hidden_layer_sizes, "domain_hidden_layer_sizes"
+            ),
+            activation=self.activation,
+            dropout=self.dropout,
+            active_inputs=active,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=dtype,
+        )
+
+    def _solver_params(self):
+        params = {
+            "optimizer": _SOLVERS.get(self.solver, self.solver)
+            if isinstance(self.solver, str)
+            else self.solver,
+            "optimizer__param_groups": [("*weight", {"weight_decay": self.alpha})],
+        }
+        if isinstance(self.solver, str):
+            params["optimizer__fused"] = True
+        if self.solver == "sgd":
+            params["optimizer__momentum"] = self.momentum
+        return params
+
+    def _make_callbacks(self, validation):
+        callbacks = list(self.callbacks or [])
+        if self.verbose:
+            callbacks.append(("sk_dann_progress_bar", EpochProgressBar()))
+        if validation is not None:
+            stopping = EarlyStopping(
+                monitor="valid_acc",
+                lower_is_better=False,
+                patience=self.n_iter_no_change,
+                threshold=self.tol,
+                threshold_mode="abs",
+                load_best=True,
+                sink=noop,
+            )
+            callbacks.append(("sk_dann_early_stopping", stopping))
+        return callbacks
+
+    def _read_history(self, with_target):
+        # An interrupted epoch leaves a record without losses.
+        epochs = [record for record in self.net_.history if "label_loss" in record]
+        self.history_ = self.net_.history
+        self.n_iter_ = len(epochs)
+        self.loss_curve_ = [record["label_loss"] for record in epochs]
+        self.domain_loss_curve_ = [record["domain_loss"] for record in epochs if with_target]
+        self.domain_accuracy_ = epochs[-1]["domain_accuracy"] if with_target and epochs else None
+        scores = [record["valid_acc"] for record in epochs if "valid_acc" in record]
+        self.validation_scores_ = scores or None
+
+    def _infer(self, X, read):
+        check_is_fitted(self)
+        X = check_rows(self, X)
+        values = infer(self.net_.module_, X, read, self.net_.device)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "X leads to infinite or undefined network outputs: its values are far outside "
+                "what the network was trained on. Scale it as the source was scaled."
+            )
+        return values
+
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._infer(X, label_log_proba)
+
+    def predict_proba(self, X):
+        """Class probabilities, averaged over the `n_estimators` networks.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def decision_function(self, X):
+        """Confidence scores of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: the log-odds of ``classes_[1]``, so positive where it is predicted.
+            More: the log-probability of each class.
+        """
+        log_proba = self.predict_log_proba(X)
+        if len(self.classes_) == 2:
+            return log_proba[:, 1] - log_proba[:, 0]
+        return log_proba
+
+    def predict(self, X):
+        """Predict classes, of target rows or of source rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        positions = self.predict_log_proba(X).argmax(axis=1)
+        return self.classes_[positions]
+
+    def predict_domain_proba(self, X):
+        """Probabilities of the domains, as the domain classifier sees the adapted features.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_source_domains_ + 1)
+            The source domains in ascending order of their number in `sample_domain`; the
+            target is the last column. 0.5 and 0.5 where the domains cannot be told apart.
+
+        Raises
+        ------
+        ValueError
+            If the estimator was fitted without a target.
+        """
+        check_is_fitted(self)
+        if self.net_.module_.domain_classifier is None:
+            raise ValueError(
+                "predict_domain_proba needs a domain classifier, and this estimator was fitted "
+                "without a target. Pass X_tgt or sample_domain to fit."
+            )
+        return np.exp(self._infer(X, domain_log_proba_of))
+
+    def transform(self, X):
+        """Map rows to the domain-invariant features.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_estimators * hidden_layer_sizes[-1])
+            The features of all networks side by side.
+        """
+        return self._infer(X, member_features)
+
+    def score(self, X, y, sample_weight=None, *, sample_domain=None):
+        """Accuracy of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        sample_domain : array-like of int of shape (n_samples,), default=None
+            If given, only source rows (positive numbers) are scored: the labels of target rows
+            are placeholders.
+
+        Returns
+        -------
+        float
+        """
+        if sample_domain is not None:
+            rows = np.flatnonzero(np.asarray(sample_domain) > 0)
+            if len(rows) == 0:
+                raise ValueError("sample_domain has no positive entries: nothing to score.")
+            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+            if sample_weight is not None:
+                sample_weight = _safe_indexing(sample_weight, rows)
+        return super().score(X, y, sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,303 @@
+"""From what users pass to `fit` to a `DomainData`, or to an error that says what to do."""
+
+import warnings
+from collections.abc import Iterable
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    _get_feature_names,
+    assert_all_finite,
+    validate_data,
+)
+
+from ..domains import DomainData, looks_untransformed, split_sample_domain
+from ..exceptions import NoTargetWarning, UntransformedTargetWarning
+from ..training import ValidationRows
+
+_DTYPES = [np.float64, np.float32]
+
+
+def check_source(estimator, X):
+    """Validate the first argument of `fit`; the dtype it has is the one computed in."""
+    return validate_data(estimator, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_samples=2)
+
+
+def check_rows(estimator, X):
+    """Validate what is passed to a fitted estimator's methods."""
+    return validate_data(estimator, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
+
+
+def check_second_matrix(estimator, X, name, dtype):
+    """Validate `X_tgt` or `X_val` against the columns of the source.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has seen the source, so knows its columns.
+    X : array-like or sparse matrix
+    name : str
+        Of the argument.
+    dtype : numpy dtype
+        Of the source.
+
+    Returns
+    -------
+    ndarray or CSR matrix of shape (n, n_features_in_)
+    """
+    checked = check_array(
+        X, accept_sparse="csr", dtype=dtype, input_name=name, estimator=estimator
+    )
+    if checked.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"{name} has {checked.shape[1]} features, but the source has "
+            f"{estimator.n_features_in_}. Both must have passed the same transformers."
+        )
+    source_named = hasattr(estimator, "feature_names_in_")
+    if source_named != (_get_feature_names(X) is not None):
+        here, there = (name, "the source") if not source_named else ("the source", name)
+        warnings.warn(
+            f"{here} has column names and {there} has none, so that {name}'s columns are the "
+            "source's can only be assumed.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return checked
+    try:
+        _check_feature_names(estimator, X, reset=False)
+    except ValueError as error:
+        raise ValueError(f"The columns of {name} are not the source's. {error}") from error
+    return checked
+
+
+def check_labels(estimator, y, n_samples, rows, name="y"):
+    """Validate labels, looking at the given rows only.
+
+    Returns
+    -------
+    ndarray of shape (len(rows),)
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires {name} to be passed, but the target "
+            f"{name} is None."
+        )
+    y = column_or_1d(y, warn=True)
+    if len(y) != n_samples:
+        raise ValueError(
+            f"{name} has {len(y)} labels for {n_samples} rows: inconsistent numbers of samples."
+        )
+    y = y[rows]
+    if y.dtype == object and type_of_target(y, input_name=name) == "unknown":
+        # Numbers that were boxed because of the placeholders on target rows.
+        y = np.asarray(y.tolist())
+    assert_all_finite(y, input_name=name, estimator_name=type(estimator).__name__)
+    check_classification_targets(y)
+    return y
+
+
+def check_domains(estimator, X, y, X_tgt, sample_domain):
+    """Bring both ways in to one `DomainData`, its labels still as the user wrote them.
+
+    Returns
+    -------
+    data : DomainData
+        Without weights.
+    labels : ndarray of shape (n_source,)
+    """
+    if X_tgt is not None and sample_domain is not None:
+        raise ValueError(
+            "Pass either X_tgt (the first argument is then the source alone) or sample_domain "
+            "(the first argument then holds both domains), not both."
+        )
+    n_samples = X.shape[0]
+    if sample_domain is None:
+        rows = np.arange(n_samples)
+        labels = check_labels(estimator, y, n_samples, rows)
+        source_domain = np.zeros(n_samples, dtype=np.int64)
+        data = DomainData(X, rows, source_domain, labels)
+        if X_tgt is None:
+            warnings.warn(
+                "No target: the network is trained on the source alone, without adaptation. "
+                "Pass X_tgt or sample_domain to adapt.",
+                NoTargetWarning,
+                stacklevel=3,
+            )
+            return data, labels
+        X_target = check_second_matrix(estimator, X_tgt, "X_tgt", X.dtype)
+        target_rows = np.arange(X_target.shape[0])
+    else:
+        sample_domain = np.asarray(sample_domain)
+        if sample_domain.shape[:1] != (n_samples,):
+            raise ValueError(
+                f"sample_domain has shape {sample_domain.shape} for {n_samples} rows of X."
+            )
+        rows, target_rows = split_sample_domain(sample_domain)
+        labels = check_labels(estimator, y, n_samples, rows)
+        source_domain = np.unique(sample_domain[rows], return_inverse=True)[1]
+        X_target = X
+    data = DomainData(
+        X, rows, source_domain, labels, X_target=X_target, target_rows=target_rows
+    )
+    seen = looks_untransformed(data)
+    if seen is not None:
+        warnings.warn(
+            f"X_tgt looks as if it had not passed the source's preprocessing: {seen}. In a "
+            'Pipeline, use transform_input=["X_tgt"] with metadata routing enabled, or stack '
+            "both domains and pass sample_domain.",
+            UntransformedTargetWarning,
+            stacklevel=3,
+        )
+    return data, labels
+
+
+def encode_classes(labels):
+    """Find the classes and each row's position among them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of int64 of shape (n_source,)
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class, {classes[0]!r}, in the source rows; a classifier needs samples "
+            "of at least 2 classes."
+        )
+    return classes, codes.astype(np.int64, copy=False)
+
+
+def check_weights(sample_weight, class_weight, X, rows, classes, labels):
+    """Weights of the source rows in the label loss and in the domain loss, None where all are 1.
+
+    A row's own weight counts in both, as if the row stood there that often; the class weight is a
+    matter of the decision and so of the label loss alone.
+
+    Returns
+    -------
+    label_weight, domain_weight : ndarray of shape (n_source,) or None
+    """
+    row_weight = None
+    if sample_weight is not None:
+        # Only source rows are looked at; in stacked data target rows may hold anything.
+        weight = np.asarray(sample_weight)
+        if weight.shape[:1] == (X.shape[0],):
+            weight = weight[rows]
+        row_weight = _check_sample_weight(
+            weight, X[rows], dtype=X.dtype, ensure_non_negative=True
+        )
+        if not row_weight.sum() > 0:
+            raise ValueError("sample_weight is zero on every source row: there is no sample left.")
+    if class_weight is None:
+        return row_weight, row_weight
+    # A subset of the classes_ may have lost all its weight; such a class weighs nothing anyway.
+    by_class = compute_class_weight(
+        class_weight, classes=classes, y=labels, sample_weight=row_weight
+    )
+    label_weight = by_class[np.searchsorted(classes, labels)].astype(X.dtype)
+    if row_weight is not None:
+        label_weight *= row_weight
+    return label_weight, row_weight
+
+
+def hold_out(data, fraction, random_state):
+    """Keep a stratified share of the source rows for validation.
+
+    Returns
+    -------
+    data : DomainData
+        The rest.
+    validation : ValidationRows
+    """
+    try:
+        kept, held_out = train_test_split(
+            np.arange(len(data.y)), test_size=fraction, stratify=data.y, random_state=random_state
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True holds out validation_fraction={fraction} of the "
+            f"{len(data.y)} source rows, with rows of every class on both sides, and cannot: "
+            f"{error} Pass X_val and y_val, or set early_stopping=False."
+        ) from error
+    weight = None if data.domain_weight is None else data.domain_weight[held_out]
+    if weight is not None and not weight.sum() > 0:
+        weight = None
+    rest = data.keep_source(np.sort(kept))
+    validation = ValidationRows(
+        data.X_source, data.source_rows[held_out], data.y[held_out], weight
+    )
+    return rest, validation
+
+
+def check_validation_set(estimator, X_val, y_val, dtype):
+    """Validate the `X_val` and `y_val` of `fit`; None if there are none."""
+    for given, missing in (("X_val", "y_val"), ("y_val", "X_val")):
+        values = {"X_val": X_val, "y_val": y_val}
+        if values[given] is not None and values[missing] is None:
+            raise ValueError(f"{given} is provided, but {missing} was not provided.")
+    if X_val is None:
+        return None
+    if not estimator.early_stopping:
+        raise ValueError(
+            "X_val and y_val are for early stopping, but early_stopping is False. Set "
+            "early_stopping=True or leave them out."
+        )
+    X_val = check_second_matrix(estimator, X_val, "X_val", dtype)
+    rows = np.arange(X_val.shape[0])
+    labels = check_labels(estimator, y_val, len(rows), rows, name="y_val")
+    unseen = np.setdiff1d(labels, estimator.classes_)
+    if len(unseen):
+        raise ValueError(f"y_val holds classes that y does not: {unseen.tolist()}.")
+    return ValidationRows(X_val, rows, np.searchsorted(estimator.classes_, labels))
+
+
+def check_layer_sizes(sizes, name, min_layers=0):
+    """Turn a number or a sequence of numbers of units into a tuple.
+
+    Raises
+    ------
+    ValueError
+        If there are too few layers, or a size is not a positive integer.
+    """
+    layers = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+    if any(not isinstance(size, Integral) or size < 1 for size in layers):
+        raise ValueError(f"{name} must hold integers of at least 1, got {sizes!r}.")
+    if len(layers) < min_layers:
+        raise ValueError(
+            f"{name} needs at least {min_layers} layer, got {sizes!r}: without one there are no "
+            "features to adapt."
+        )
+    return tuple(int(size) for size in layers)
+
+
+def check_schedule(schedule, named, name):
+    """Resolve a schedule and try it at both ends of training.
+
+    Parameters
+    ----------
+    schedule : str or callable
+    named : dict of str to callable
+    name : str
+        Of the parameter.
+
+    Returns
+    -------
+    callable of progress in [0, 1]
+    """
+    if not callable(schedule):
+        return named[schedule]
+    for progress in (0.0, 1.0):
+        factor = schedule(progress)
+        if not (np.isscalar(factor) and np.isfinite(factor) and factor >= 0):
+            raise ValueError(
+                f"{name} must return a finite number of at least 0 for every training progress "
+                f"from 0 to 1; it returned {factor!r} for {progress}."
+            )
+    return schedule

@@ -1,0 +1,32 @@
+"""Warnings of sk_dann, each with a class of its own so that it can be filtered or made an error."""
+
+__all__ = ["NoTargetWarning", "UntransformedTargetWarning"]
+
+
+class NoTargetWarning(UserWarning):
+    """A domain-adaptation estimator was fitted without a target domain.
+
+    The same network is then trained on the source alone, so nothing is adapted. Pass ``X_tgt``
+    (or ``sample_domain``) to `fit`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import NoTargetWarning
+    >>> warnings.simplefilter("ignore", NoTargetWarning)  # "I know, and that is what I want"
+    """
+
+
+class UntransformedTargetWarning(UserWarning):
+    """The target's columns look as if the source's preprocessing had not been applied to them.
+
+    The usual cause is a :class:`~sklearn.pipeline.Pipeline` without
+    ``transform_input=["X_tgt"]``: the source passes the scaler or vectoriser, the target does not,
+    and the network learns to tell raw from scaled columns.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import UntransformedTargetWarning
+    >>> warnings.simplefilter("error", UntransformedTargetWarning)  # stop rather than warn
+    """

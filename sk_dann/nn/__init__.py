@@ -1,0 +1,34 @@
+"""Domain-adversarial networks in plain torch, usable without scikit-learn.
+
+Everything here works on tensors and has a leading *member* axis: K independent networks are
+trained as one, sharing their batches.
+"""
+
+from ._gradient_reversal import GradientReversal, gradient_reversal
+from ._layers import MemberDropout, MemberLinear, member_mlp
+from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
+from ._network import DANNNetwork, NetworkOutput, make_network
+from ._schedules import constant, dann_lambda, dann_learning_rate
+from ._sparse import SparseBatch, sparse_matmul
+
+__all__ = [
+    "DANNLoss",
+    "DANNNetwork",
+    "GradientReversal",
+    "LossTerms",
+    "MemberDropout",
+    "MemberLinear",
+    "NetworkOutput",
+    "SparseBatch",
+    "average_members",
+    "constant",
+    "dann_lambda",
+    "dann_learning_rate",
+    "domain_log_proba",
+    "domain_loss",
+    "gradient_reversal",
+    "label_loss",
+    "make_network",
+    "member_mlp",
+    "sparse_matmul",
+]

@@ -1,0 +1,221 @@
+"""Layers with a leading member axis: K independent networks computed as one.
+
+Shapes used throughout `sk_dann.nn`: K members, n rows, d inputs, h outputs. A batch that all
+members share has shape (n, d); anything that differs between members has shape (K, n, d).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ._sparse import SparseBatch, sparse_matmul
+
+
+class MemberLinear(nn.Module):
+    """K linear layers, each with weights of its own, computed as one product.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of inputs, d.
+    out_features : int
+        Number of outputs of each member, h.
+    n_members : int, default=1
+        Number of members, K.
+    active_inputs : Tensor of bool of shape (d,), default=None
+        Inputs marked False have zero weights and never get a gradient.
+    generator : torch.Generator, default=None
+        Draws the initial weights; torch's global generator if None.
+    dtype : torch.dtype, default=None
+
+    Attributes
+    ----------
+    weight : Parameter of shape (d, K, h)
+        One row an input, so that the first layer of all members is the single product
+        ``X @ weight.view(d, K * h)`` and a sparse row touches contiguous memory.
+    bias : Parameter of shape (K, 1, h)
+
+    Notes
+    -----
+    *Shape*: input (n, d), dense or `SparseBatch`, shared by all members, or (K, n, d);
+    output (K, n, h).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import MemberLinear
+    >>> layer = MemberLinear(5, 3, n_members=4)
+    >>> layer(torch.zeros(7, 5)).shape, layer(torch.zeros(4, 7, 5)).shape
+    (torch.Size([4, 7, 3]), torch.Size([4, 7, 3]))
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        n_members: int = 1,
+        *,
+        active_inputs: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(in_features, n_members, out_features, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(n_members, 1, out_features, dtype=dtype))
+        mask = None if active_inputs is None else active_inputs.to(self.weight.dtype)[:, None]
+        self.register_buffer("input_mask", mask)
+        self.reset_parameters(generator)
+
+    @classmethod
+    def from_linear(cls, layers: list[nn.Linear]) -> "MemberLinear":
+        """Stack plain layers of equal shape, one a member."""
+        first = layers[0]
+        stacked = cls(
+            first.in_features, first.out_features, len(layers), dtype=first.weight.dtype
+        )
+        with torch.no_grad():
+            for k, layer in enumerate(layers):
+                stacked.weight[:, k] = layer.weight.T
+                stacked.bias[k, 0] = layer.bias
+        return stacked
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw uniform weights and biases within ``±1 / sqrt(d)``, as `torch.nn.Linear` does."""
+        bound = 1 / math.sqrt(self.weight.shape[0])
+        # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
+        for parameter in (self.weight, self.bias):
+            draws = torch.empty(parameter.shape, dtype=parameter.dtype)
+            parameter.copy_(draws.uniform_(-bound, bound, generator=generator))
+        if self.input_mask is not None:
+            self.weight.mul_(self.input_mask[:, :, None])
+
+    def forward(self, x: Tensor | SparseBatch) -> Tensor:
+        in_features, n_members, out_features = self.weight.shape
+        if not isinstance(x, SparseBatch) and x.dim() == 3:
+            return torch.baddbmm(self.bias, x, self.weight.transpose(0, 1))
+        weight = self.weight.view(in_features, n_members * out_features)
+        if self.input_mask is not None:
+            weight = weight * self.input_mask
+        product = sparse_matmul(x, weight) if isinstance(x, SparseBatch) else x @ weight
+        return product.view(-1, n_members, out_features).transpose(0, 1) + self.bias
+
+    def extra_repr(self) -> str:
+        in_features, n_members, out_features = self.weight.shape
+        return f"{in_features}, {out_features}, n_members={n_members}"
+
+
+class MemberDropout(nn.Module):
+    """Dropout with one mask a step, shared by all rows; each member has a mask of its own.
+
+    A mask shared by the rows costs n times fewer random numbers, scores like a row-wise one, and
+    does not depend on the number of rows: a row of weight 2 is then the same as the row twice.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping a unit.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Draws the masks; torch's global generator if None. Training sets it for its duration.
+
+    Notes
+    -----
+    *Shape*: input and output (K, n, h).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import MemberDropout
+    >>> out = MemberDropout(0.5)(torch.ones(2, 4, 10))
+    >>> bool((out == out[:, :1]).all())  # all rows of a member agree
+    True
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        n_members, _, n_units = x.shape
+        # Drawn on the CPU for the same masks on every device; K * h numbers are cheap to move.
+        draws = torch.rand(n_members, 1, n_units, dtype=x.dtype, generator=self.generator)
+        return x * ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+}
+
+
+def member_mlp(
+    sizes: tuple[int, ...],
+    n_members: int = 1,
+    *,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    linear_output: bool = False,
+    active_inputs: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
+    """Stack member-batched linear layers, each followed by its activation and dropout.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Number of units from the input to the output; at least two.
+    n_members : int, default=1
+        Number of members, K.
+    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+        The names are those of :class:`sklearn.neural_network.MLPClassifier`.
+    dropout : float, default=0.0
+        Probability of dropping a unit after each activation.
+    linear_output : bool, default=False
+        Leave the last layer without activation and dropout, as logits want it.
+    active_inputs, generator, dtype
+        As in `MemberLinear`; the inputs are those of the first layer.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        *Shape*: input (n, sizes[0]) or (K, n, sizes[0]); output (K, n, sizes[-1]).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import member_mlp
+    >>> mlp = member_mlp((5, 8, 2), n_members=3, linear_output=True)
+    >>> mlp(torch.zeros(4, 5)).shape
+    torch.Size([3, 4, 2])
+    """
+    layers: list[nn.Module] = []
+    n_layers = len(sizes) - 1
+    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        layers.append(
+            MemberLinear(
+                n_in,
+                n_out,
+                n_members,
+                active_inputs=active_inputs if i == 0 else None,
+                generator=generator,
+                dtype=dtype,
+            )
+        )
+        if not (linear_output and i == n_layers - 1):
+            layers.append(ACTIVATIONS[activation]())
+            if dropout > 0:
+                layers.append(MemberDropout(dropout))
+    return nn.Sequential(*layers)

@@ -1,0 +1,192 @@
+"""The two losses of the domain game, as pure functions of tensors, and their sum.
+
+Shapes: K members, n rows, n_src of them source rows, C classes, S source domains. Every loss
+returns one value a member: members are independent, so their sum is what is minimised.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._network import NetworkOutput
+
+
+def _weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over rows of losses (K, n), weighted by (n,) or (K, n); 0 where no row has weight."""
+    if weight is None:
+        return losses.mean(dim=1)
+    total = weight.sum(dim=-1)
+    return (losses * weight).sum(dim=1) / torch.where(total > 0, total, 1)
+
+
+def label_loss(logits: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+    r"""Cross-entropy of the label predictor, :math:`L_y`, averaged over the source rows.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (K, n_src, C)
+    y : Tensor of int64 of shape (n_src,)
+        Positions of the classes.
+    weight : Tensor of shape (n_src,) or (K, n_src), default=None
+        Weights of the rows; the loss is divided by their sum, so that a row of weight 2 counts
+        as the row twice.
+
+    Returns
+    -------
+    Tensor of shape (K,)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import label_loss
+    >>> label_loss(torch.zeros(1, 3, 2), torch.tensor([0, 1, 1]))  # ln 2
+    tensor([0.6931])
+    """
+    log_proba = F.log_softmax(logits, dim=-1)
+    index = y.expand(logits.shape[0], -1).unsqueeze(-1)
+    return _weighted_mean(-log_proba.gather(-1, index).squeeze(-1), weight)
+
+
+def domain_log_proba(logits: Tensor) -> Tensor:
+    """Log-probabilities of the domains, the target's last.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (K, n, 1) or (K, n, S + 1)
+        A single logit is that of "source", as in the paper; with several source domains there
+        is one logit a domain.
+
+    Returns
+    -------
+    Tensor of shape (K, n, S + 1)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import domain_log_proba
+    >>> domain_log_proba(torch.zeros(1, 1, 1)).exp()
+    tensor([[[0.5000, 0.5000]]])
+    """
+    if logits.shape[-1] == 1:
+        return F.logsigmoid(torch.cat([logits, -logits], dim=-1))
+    return F.log_softmax(logits, dim=-1)
+
+
+def average_members(log_proba: Tensor) -> Tensor:
+    """Average the members' probabilities, in log space so that small ones survive.
+
+    Parameters
+    ----------
+    log_proba : Tensor of shape (K, n, C)
+
+    Returns
+    -------
+    Tensor of shape (n, C)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import average_members
+    >>> average_members(torch.tensor([[[0.2, 0.8]], [[0.4, 0.6]]]).log()).exp()
+    tensor([[0.3000, 0.7000]])
+    """
+    return log_proba.logsumexp(dim=0) - math.log(len(log_proba))
+
+
+def domain_loss(
+    log_proba: Tensor, domain: Tensor, n_source: int, source_weight: Tensor | None = None
+) -> Tensor:
+    r"""Cross-entropy of the domain classifier, :math:`L_d`: source mean plus target mean.
+
+    The bracket of Equation 9 of Ganin et al., JMLR 2016.
+
+    Parameters
+    ----------
+    log_proba : Tensor of shape (K, n, S + 1)
+        As `domain_log_proba` returns it. The first `n_source` rows are source rows, the others
+        target rows.
+    domain : Tensor of int64 of shape (n,)
+        Position of each row's domain: 0 to S - 1 for the sources, S for the target.
+    n_source : int
+    source_weight : Tensor of shape (n_source,) or (K, n_source), default=None
+
+    Returns
+    -------
+    Tensor of shape (K,)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import domain_log_proba, domain_loss
+    >>> log_proba = domain_log_proba(torch.zeros(1, 4, 1))
+    >>> domain_loss(log_proba, torch.tensor([0, 0, 1, 1]), n_source=2)  # 2 ln 2
+    tensor([1.3863])
+    """
+    index = domain.expand(log_proba.shape[0], -1).unsqueeze(-1)
+    losses = -log_proba.gather(-1, index).squeeze(-1)
+    source = _weighted_mean(losses[:, :n_source], source_weight)
+    return source + losses[:, n_source:].mean(dim=1)
+
+
+class LossTerms(NamedTuple):
+    """What `DANNLoss` returns: `total` is to be minimised, the others are to be watched.
+
+    `label` and `domain` have shape (K,); `domain_accuracy` is a scalar tensor. The last two are
+    None without target rows.
+    """
+
+    total: Tensor
+    label: Tensor
+    domain: Tensor | None = None
+    domain_accuracy: Tensor | None = None
+
+
+class DANNLoss(nn.Module):
+    r"""Label loss plus domain loss; with the reversed gradient, the objective of the paper.
+
+    Both forms of Ganin et al., JMLR 2016, are the same sum with λ in another place:
+
+    - the deep networks (Section 4.2): λ is the coefficient of the gradient reversal, so it scales
+      what reaches the features while the domain classifier learns at full weight. Leave
+      `domain_weight` at 1 and pass λ to the network;
+    - Algorithm 1 (the shallow network): λ scales the domain classifier's learning too. Pass λ as
+      `domain_weight` and 1 to the network.
+
+    Parameters
+    ----------
+    domain_weight : float, default=1.0
+        Weight of the domain loss in the sum.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import DANNLoss, make_network
+    >>> network = make_network(5, 2, hidden_layer_sizes=(8,))
+    >>> output = network(torch.randn(6, 5), reversal=0.1, n_source=3)
+    >>> terms = DANNLoss()(output, y=torch.tensor([0, 1, 1]), domain=torch.tensor([0] * 3 + [1] * 3))
+    >>> terms.total.backward()
+    """
+
+    def __init__(self, domain_weight: float = 1.0):
+        super().__init__()
+        self.domain_weight = domain_weight
+
+    def forward(
+        self,
+        output: NetworkOutput,
+        y: Tensor,
+        domain: Tensor,
+        label_weight: Tensor | None = None,
+        source_weight: Tensor | None = None,
+    ) -> LossTerms:
+        label = label_loss(output.label_logits, y, label_weight)
+        if output.domain_logits is None:
+            return LossTerms(label.sum(), label)
+        log_proba = domain_log_proba(output.domain_logits)
+        adversarial = domain_loss(log_proba, domain, len(y), source_weight)
+        total = label.sum() + self.domain_weight * adversarial.sum()
+        hits = log_proba.detach().argmax(-1) == domain
+        return LossTerms(total, label, adversarial, hits.to(log_proba.dtype).mean())

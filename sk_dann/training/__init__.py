@@ -1,0 +1,27 @@
+"""Training: the skorch net, the batch stream, devices. Arrays in, a trained network out."""
+
+from ._batches import Batch, BatchStream
+from ._devices import network_dtype, resolve_device
+from ._inference import (
+    ValidationRows,
+    domain_log_proba_of,
+    infer,
+    label_log_proba,
+    member_features,
+)
+from ._net import DANNNet
+from ._progress import EpochProgressBar
+
+__all__ = [
+    "Batch",
+    "BatchStream",
+    "DANNNet",
+    "EpochProgressBar",
+    "ValidationRows",
+    "domain_log_proba_of",
+    "infer",
+    "label_log_proba",
+    "member_features",
+    "network_dtype",
+    "resolve_device",
+]

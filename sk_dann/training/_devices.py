@@ -1,0 +1,42 @@
+"""Where a network is trained."""
+
+import torch
+
+
+def resolve_device(device):
+    """Turn the estimators' `device` into a torch device that is there.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" takes CUDA if there is one, else MPS, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device, or cannot reach it on this machine.
+    """
+    if isinstance(device, str) and device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(1, device=resolved)
+    # torch raises AssertionError for a build without CUDA and NotImplementedError for others.
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        raise ValueError(
+            f"device={device!r} is not available: {str(error).splitlines()[0]} "
+            f'Use device="auto" or "cpu".'
+        ) from error
+    return resolved
+
+
+def network_dtype(dtype, device):
+    """Return the torch dtype in which to compute on `device` for arrays of numpy's `dtype`."""
+    has_float64 = device.type != "mps"
+    return torch.float64 if dtype.itemsize == 8 and has_float64 else torch.float32

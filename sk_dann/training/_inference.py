@@ -1,0 +1,83 @@
+"""Passing many rows through a trained network, a chunk at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from ..nn import average_members, domain_log_proba
+from ._rows import take_rows, to_batch
+
+# Bounds the memory of a pass whatever the number of rows: about 32 MB of float64 input.
+_CHUNK_ELEMENTS = 2**22
+
+
+def label_log_proba(network, X):
+    """Log-probabilities of the classes, averaged over members: (n_rows, n_classes)."""
+    logits = network.label_predictor(network.feature_extractor(X))
+    return average_members(torch.log_softmax(logits, dim=-1))
+
+
+def domain_log_proba_of(network, X):
+    """Log-probabilities of the domains, averaged over members: (n_rows, S + 1)."""
+    logits = network.domain_classifier(network.feature_extractor(X))
+    return average_members(domain_log_proba(logits))
+
+
+def member_features(network, X):
+    """Features of all members side by side: (n_rows, n_members * n_hidden)."""
+    return network.feature_extractor(X).transpose(0, 1).flatten(start_dim=1)
+
+
+def infer(network, X, read, device, rows=None):
+    """Apply `read` to all rows of an array.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+    X : ndarray or CSR matrix of shape (n, d)
+    read : callable
+        ``read(network, batch)`` gives a tensor of shape (n_rows, ...).
+    device : torch.device or str
+    rows : ndarray of int, default=None
+        The rows of `X` that are wanted; all if None.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, ...), in the dtype of the network
+    """
+    dtype = next(network.parameters()).dtype
+    n_rows = X.shape[0] if rows is None else len(rows)
+    chunk_size = max(1, _CHUNK_ELEMENTS // max(X.shape[1], 1))
+    was_training = network.training
+    network.eval()
+    results = []
+    with torch.inference_mode():
+        for start in range(0, n_rows, chunk_size):
+            stop = min(start + chunk_size, n_rows)
+            wanted = np.arange(start, stop) if rows is None else rows[start:stop]
+            batch = to_batch(take_rows(X, wanted), device, dtype)
+            results.append(read(network, batch).cpu().numpy())
+    network.train(was_training)
+    return np.concatenate(results)
+
+
+@dataclass(frozen=True)
+class ValidationRows:
+    """Labelled rows that are kept out of training.
+
+    `y` holds positions of classes; `sample_weight` may be None.
+    """
+
+    X: np.ndarray | sparse.spmatrix
+    rows: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None = None
+
+
+def accuracy(network, validation, device):
+    """Weighted accuracy of the members' average on the validation rows."""
+    log_proba = infer(network, validation.X, label_log_proba, device, validation.rows)
+    hits = log_proba.argmax(axis=1) == validation.y
+    return float(np.average(hits, weights=validation.sample_weight))

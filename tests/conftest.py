@@ -1,0 +1,49 @@
+"""What all tests share: where the reference data lie, one torch thread, how hard to look."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from joblib.externals.loky import get_reusable_executor
+
+# Two test processes share the machine: with more threads each they only get in each other's way.
+torch.set_num_threads(1)
+
+# "ci" draws the same examples in every run; look wider with --hypothesis-profile=thorough.
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("ci")
+
+# Resolved at once, so that tests may change the working directory.
+_BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[2] / "shared" / "data"
+_DATA_HOMES = [
+    Path(home).resolve() for home in (os.environ.get("SK_DANN_DATA"), _BESIDE_THE_CHECKOUT) if home
+]
+
+
+def _home_of(folder):
+    for home in _DATA_HOMES:
+        if (home / folder).is_dir():
+            return home
+    pytest.skip(f"no folder {folder}/ in SK_DANN_DATA nor in ../shared/data beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def amazon_data_home():
+    """The data home that holds ``amazon_reviews/``, the benchmark of the DANN paper."""
+    return _home_of("amazon_reviews")
+
+
+@pytest.fixture(scope="session")
+def golden_dir():
+    """The folder with what the paper authors' own code computed, one ``.npz`` a problem."""
+    return _home_of("golden") / "golden"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_joblib_workers():
+    """End joblib's idle workers with the tests, so that their lines count as covered."""
+    yield
+    get_reusable_executor(reuse=True).shutdown(wait=True)
