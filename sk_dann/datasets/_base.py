@@ -1,0 +1,24 @@
+"""What the loaders share: optional packages and the choice of two domains."""
+
+from importlib import import_module
+
+
+def import_data_package(name):
+    """Import a package of the `data` extra, or say how to get it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"This data set needs the package {name!r}, which could not be imported. "
+            'Install it with: pip install "sk-dann[data]"'
+        ) from error
+
+
+def check_domains_differ(source, target, domains):
+    """Refuse a pair that leaves nothing to adapt to."""
+    if source == target:
+        others = ", ".join(repr(domain) for domain in domains if domain != source)
+        raise ValueError(
+            f"The 'target' parameter must differ from 'source', got {target!r} for both. "
+            f"With source={source!r}, target can be one of {others}."
+        )
