@@ -159,8 +159,9 @@ def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):
 
     Preprocessing that the source went through and the target did not leaves its columns orders of
     magnitude apart, which no domain shift does to many columns at once. Dense: at least a quarter
-    of the columns that vary in both domains lie `dense_factor` times off the source's spread.
-    Sparse: so does the size of the stored values, by `sparse_factor`.
+    of the columns that vary in both domains lie further from the source's mean than
+    `dense_factor` times its spread, or spread that much less. Sparse: the stored values differ in
+    size by `sparse_factor`.
 
     Parameters
     ----------
@@ -186,18 +187,19 @@ def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):
         if 1 / sparse_factor < ratio < sparse_factor:
             return None
         return f"its stored values are {ratio:.3g} times the size of the source's"
-    spread = source.std(axis=0, dtype=float)
-    varies = (spread > 0) & (target.std(axis=0, dtype=float) > 0)
+    spread, width = source.std(axis=0, dtype=float), target.std(axis=0, dtype=float)
+    varies = (spread > 0) & (width > 0)
     if not varies.any():
         return None
-    centre = source.mean(axis=0, dtype=float)[varies]
-    distance = np.sqrt(np.mean(np.square(target[:, varies] - centre), axis=0))
-    off = np.abs(np.log10(distance / spread[varies])) > np.log10(dense_factor)
+    centre = source.mean(axis=0, dtype=float)
+    distance = np.sqrt(np.mean(np.square(target - centre), axis=0))
+    off = (distance > dense_factor * spread) | (width < spread / dense_factor)
+    off = off[varies]
     if off.mean() < 0.25:
         return None
     return (
-        f"{off.sum()} of {off.size} columns lie more than {dense_factor:g} times off the "
-        "source's spread"
+        f"{off.sum()} of {off.size} columns lie or spread more than {dense_factor:g} times "
+        "differently from the source's"
     )
 
 

@@ -190,15 +190,15 @@ class DANNClassifier(
 
     # X_tgt and what goes with it are features and row marks: they are wanted wherever they are
     # passed, so nobody should have to call set_fit_request for them.
-    __metadata_request__fit = {  # noqa: RUF012 - the form scikit-learn reads
+    __metadata_request__fit = {
         "X_tgt": True,
         "sample_domain": True,
         "X_val": True,
         "y_val": True,
     }
-    __metadata_request__score = {"sample_domain": True}  # noqa: RUF012
+    __metadata_request__score = {"sample_domain": True}
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "label_hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "domain_hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -328,12 +328,10 @@ class DANNClassifier(
             If `X_tgt` seems not to have passed the source's preprocessing.
         """
         X = check_source(self, X)
-        data, labels = check_domains(self, X, y, X_tgt, sample_domain)
-        self.classes_, codes = encode_classes(labels)
-        label_weight, domain_weight = check_weights(
-            sample_weight, self.class_weight, X, data.source_rows, self.classes_, labels
-        )
-        data = data.with_labels(codes, label_weight, domain_weight)
+        data = check_domains(self, X, y, X_tgt, sample_domain)
+        self.classes_, codes = encode_classes(data.y)
+        weights = check_weights(sample_weight, self.class_weight, data, self.classes_)
+        data = data.with_labels(codes, *weights)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         validation = check_validation_set(self, X_val, y_val, X.dtype)
         if self.early_stopping and validation is None:
@@ -363,7 +361,8 @@ class DANNClassifier(
             callbacks=self._make_callbacks(validation),
             device=device,
             seed=seed,
-            verbose=0,
+            # Only callbacks that the user passed speak, and those are meant to.
+            verbose=1,
             **self._solver_params(),
         ).initialize()
         if self.alpha > 0 and "weight_decay" not in self.net_.optimizer_.defaults:
@@ -407,7 +406,11 @@ class DANNClassifier(
             "optimizer": _SOLVERS.get(self.solver, self.solver)
             if isinstance(self.solver, str)
             else self.solver,
-            "optimizer__param_groups": [("*weight", {"weight_decay": self.alpha})],
+            # Biases are left out by name: some solvers decay whatever they are not told about.
+            "optimizer__param_groups": [
+                ("*weight", {"weight_decay": self.alpha}),
+                ("*", {"weight_decay": 0}),
+            ],
         }
         if isinstance(self.solver, str):
             params["optimizer__fused"] = True

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
@@ -51,9 +51,7 @@ def check_second_matrix(estimator, X, name, dtype):
     -------
     ndarray or CSR matrix of shape (n, n_features_in_)
     """
-    checked = check_array(
-        X, accept_sparse="csr", dtype=dtype, input_name=name, estimator=estimator
-    )
+    checked = check_array(X, accept_sparse="csr", dtype=dtype, input_name=name, estimator=estimator)
     if checked.shape[1] != estimator.n_features_in_:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the source has "
@@ -103,14 +101,7 @@ def check_labels(estimator, y, n_samples, rows, name="y"):
 
 
 def check_domains(estimator, X, y, X_tgt, sample_domain):
-    """Bring both ways in to one `DomainData`, its labels still as the user wrote them.
-
-    Returns
-    -------
-    data : DomainData
-        Without weights.
-    labels : ndarray of shape (n_source,)
-    """
+    """Bring both ways in to one `DomainData`, its labels still as the user wrote them."""
     if X_tgt is not None and sample_domain is not None:
         raise ValueError(
             "Pass either X_tgt (the first argument is then the source alone) or sample_domain "
@@ -129,7 +120,7 @@ def check_domains(estimator, X, y, X_tgt, sample_domain):
                 NoTargetWarning,
                 stacklevel=3,
             )
-            return data, labels
+            return data
         X_target = check_second_matrix(estimator, X_tgt, "X_tgt", X.dtype)
         target_rows = np.arange(X_target.shape[0])
     else:
@@ -142,9 +133,7 @@ def check_domains(estimator, X, y, X_tgt, sample_domain):
         labels = check_labels(estimator, y, n_samples, rows)
         source_domain = np.unique(sample_domain[rows], return_inverse=True)[1]
         X_target = X
-    data = DomainData(
-        X, rows, source_domain, labels, X_target=X_target, target_rows=target_rows
-    )
+    data = DomainData(X, rows, source_domain, labels, X_target=X_target, target_rows=target_rows)
     seen = looks_untransformed(data)
     if seen is not None:
         warnings.warn(
@@ -154,7 +143,7 @@ def check_domains(estimator, X, y, X_tgt, sample_domain):
             UntransformedTargetWarning,
             stacklevel=3,
         )
-    return data, labels
+    return data
 
 
 def encode_classes(labels):
@@ -174,7 +163,7 @@ def encode_classes(labels):
     return classes, codes.astype(np.int64, copy=False)
 
 
-def check_weights(sample_weight, class_weight, X, rows, classes, labels):
+def check_weights(sample_weight, class_weight, data, classes):
     """Weights of the source rows in the label loss and in the domain loss, None where all are 1.
 
     A row's own weight counts in both, as if the row stood there that often; the class weight is a
@@ -184,24 +173,22 @@ def check_weights(sample_weight, class_weight, X, rows, classes, labels):
     -------
     label_weight, domain_weight : ndarray of shape (n_source,) or None
     """
+    rows, labels, dtype = data.source_rows, data.y, data.X_source.dtype
     row_weight = None
     if sample_weight is not None:
         # Only source rows are looked at; in stacked data target rows may hold anything.
         weight = np.asarray(sample_weight)
-        if weight.shape[:1] == (X.shape[0],):
+        if weight.shape[:1] == data.X_source.shape[:1]:
             weight = weight[rows]
-        row_weight = _check_sample_weight(
-            weight, X[rows], dtype=X.dtype, ensure_non_negative=True
-        )
+        row_weight = _check_sample_weight(weight, rows, dtype=dtype, ensure_non_negative=True)
         if not row_weight.sum() > 0:
             raise ValueError("sample_weight is zero on every source row: there is no sample left.")
     if class_weight is None:
         return row_weight, row_weight
-    # A subset of the classes_ may have lost all its weight; such a class weighs nothing anyway.
     by_class = compute_class_weight(
         class_weight, classes=classes, y=labels, sample_weight=row_weight
     )
-    label_weight = by_class[np.searchsorted(classes, labels)].astype(X.dtype)
+    label_weight = by_class[np.searchsorted(classes, labels)].astype(dtype)
     if row_weight is not None:
         label_weight *= row_weight
     return label_weight, row_weight
@@ -230,9 +217,7 @@ def hold_out(data, fraction, random_state):
     if weight is not None and not weight.sum() > 0:
         weight = None
     rest = data.keep_source(np.sort(kept))
-    validation = ValidationRows(
-        data.X_source, data.source_rows[held_out], data.y[held_out], weight
-    )
+    validation = ValidationRows(data.X_source, data.source_rows[held_out], data.y[held_out], weight)
     return rest, validation
 
 

@@ -39,7 +39,7 @@ class SourceKFold(BaseCrossValidator):
     [0 1 4 5] [2 3]
     """
 
-    __metadata_request__split = {"sample_domain": True}  # noqa: RUF012 - scikit-learn's form
+    __metadata_request__split = {"sample_domain": True}
 
     def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
         self.n_splits = n_splits
@@ -87,5 +87,5 @@ class SourceKFold(BaseCrossValidator):
         return kind(self.n_splits, shuffle=self.shuffle, random_state=self.random_state)
 
     def get_n_splits(self, X=None, y=None, groups=None, **metadata):
-        """Number of folds; the arguments are there for scikit-learn's tools and not looked at."""
+        """Return the number of folds; scikit-learn's tools pass arguments that do not matter."""
         return self.n_splits

@@ -9,7 +9,7 @@ from ._layers import MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
 from ._network import DANNNetwork, NetworkOutput, make_network
 from ._schedules import constant, dann_lambda, dann_learning_rate
-from ._sparse import SparseBatch, sparse_matmul
+from ._sparse import SparseBatch, csr_tensor, sparse_matmul
 
 __all__ = [
     "DANNLoss",
@@ -22,6 +22,7 @@ __all__ = [
     "SparseBatch",
     "average_members",
     "constant",
+    "csr_tensor",
     "dann_lambda",
     "dann_learning_rate",
     "domain_log_proba",

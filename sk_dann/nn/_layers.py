@@ -5,6 +5,7 @@ members share has shape (n, d); anything that differs between members has shape 
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -71,9 +72,7 @@ class MemberLinear(nn.Module):
     def from_linear(cls, layers: list[nn.Linear]) -> "MemberLinear":
         """Stack plain layers of equal shape, one a member."""
         first = layers[0]
-        stacked = cls(
-            first.in_features, first.out_features, len(layers), dtype=first.weight.dtype
-        )
+        stacked = cls(first.in_features, first.out_features, len(layers), dtype=first.weight.dtype)
         with torch.no_grad():
             for k, layer in enumerate(layers):
                 stacked.weight[:, k] = layer.weight.T
@@ -84,9 +83,10 @@ class MemberLinear(nn.Module):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw uniform weights and biases within ``±1 / sqrt(d)``, as `torch.nn.Linear` does."""
         bound = 1 / math.sqrt(self.weight.shape[0])
-        # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
+        # Drawn on the CPU in float32 whatever the device and dtype: a seed means the same weights
+        # everywhere.
         for parameter in (self.weight, self.bias):
-            draws = torch.empty(parameter.shape, dtype=parameter.dtype)
+            draws = torch.empty(parameter.shape, dtype=torch.float32)
             parameter.copy_(draws.uniform_(-bound, bound, generator=generator))
         if self.input_mask is not None:
             self.weight.mul_(self.input_mask[:, :, None])
@@ -144,8 +144,9 @@ class MemberDropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         n_members, _, n_units = x.shape
-        # Drawn on the CPU for the same masks on every device; K * h numbers are cheap to move.
-        draws = torch.rand(n_members, 1, n_units, dtype=x.dtype, generator=self.generator)
+        # Drawn on the CPU in float32, like the weights; K * h numbers are cheap to move.
+        shape = (n_members, 1, n_units)
+        draws = torch.rand(shape, dtype=torch.float32, generator=self.generator)
         return x * ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
 
     def extra_repr(self) -> str:
@@ -203,7 +204,7 @@ def member_mlp(
     """
     layers: list[nn.Module] = []
     n_layers = len(sizes) - 1
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         layers.append(
             MemberLinear(
                 n_in,

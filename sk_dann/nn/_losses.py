@@ -166,7 +166,9 @@ class DANNLoss(nn.Module):
     >>> from sk_dann.nn import DANNLoss, make_network
     >>> network = make_network(5, 2, hidden_layer_sizes=(8,))
     >>> output = network(torch.randn(6, 5), reversal=0.1, n_source=3)
-    >>> terms = DANNLoss()(output, y=torch.tensor([0, 1, 1]), domain=torch.tensor([0] * 3 + [1] * 3))
+    >>> terms = DANNLoss()(
+    ...     output, y=torch.tensor([0, 1, 1]), domain=torch.tensor([0] * 3 + [1] * 3)
+    ... )
     >>> terms.total.backward()
     """
 

@@ -1,9 +1,53 @@
 """Products of sparse batches with dense weights, without densifying either way."""
 
+import warnings
+from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+@cache
+def _hear_torch_out() -> None:
+    """Let torch say once that its CSR tensors are in beta, where no user has to read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        torch.eye(1).to_sparse_csr()
+
+
+def csr_tensor(
+    crow_indices: Tensor, col_indices: Tensor, values: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Make a CSR tensor of parts that are known to fit together.
+
+    Parameters
+    ----------
+    crow_indices : Tensor of int32 of shape (n_rows + 1,)
+    col_indices : Tensor of int32 of shape (n_nonzero,)
+        torch's product is far faster with 32-bit indices, and a batch never needs more.
+    values : Tensor of shape (n_nonzero,)
+    size : tuple of int
+        (n_rows, n_features)
+
+    Returns
+    -------
+    Tensor of layout torch.sparse_csr
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import csr_tensor
+    >>> starts = torch.tensor([0, 1, 1], dtype=torch.int32)
+    >>> columns = torch.tensor([2], dtype=torch.int32)
+    >>> csr_tensor(starts, columns, torch.tensor([5.0]), (2, 3)).to_dense()
+    tensor([[0., 0., 5.],
+            [0., 0., 0.]])
+    """
+    _hear_torch_out()
+    return torch.sparse_csr_tensor(
+        crow_indices, col_indices, values, size=size, check_invariants=False
+    )
 
 
 class SparseBatch(NamedTuple):
@@ -22,18 +66,18 @@ class SparseBatch(NamedTuple):
     --------
     >>> import torch
     >>> from sk_dann.nn import SparseBatch
-    >>> batch = SparseBatch.from_tensor(torch.eye(3).to_sparse_csr())
-    >>> tuple(batch.transpose.shape)
-    (3, 3)
+    >>> SparseBatch.from_dense(torch.ones(2, 3)).transpose.shape
+    torch.Size([3, 2])
     """
 
     rows: Tensor
     transpose: Tensor
 
     @classmethod
-    def from_tensor(cls, rows: Tensor) -> "SparseBatch":
-        """Make a batch of a torch CSR tensor, transposing it here."""
-        return cls(rows, rows.t().to_sparse_csr())
+    def from_dense(cls, rows: Tensor) -> "SparseBatch":
+        """Make a batch of a dense tensor; for trying things out."""
+        _hear_torch_out()
+        return cls(rows.to_sparse_csr(), rows.t().to_sparse_csr())
 
     @property
     def shape(self) -> torch.Size:
@@ -69,7 +113,7 @@ def sparse_matmul(batch: SparseBatch, weight: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> from sk_dann.nn import SparseBatch, sparse_matmul
-    >>> batch = SparseBatch.from_tensor(torch.tensor([[0.0, 2.0]]).to_sparse_csr())
+    >>> batch = SparseBatch.from_dense(torch.tensor([[0.0, 2.0]]))
     >>> sparse_matmul(batch, torch.tensor([[1.0], [3.0]]))
     tensor([[6.]])
     """

@@ -1,13 +1,10 @@
 """Rows of the users' arrays as tensors."""
 
-import warnings
-from functools import cache
-
 import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn import SparseBatch
+from ..nn import SparseBatch, csr_tensor
 
 
 def to_batch(X, device, dtype):
@@ -26,26 +23,15 @@ def to_batch(X, device, dtype):
     """
     if not sparse.issparse(X):
         return torch.from_numpy(X).to(device, dtype)
-    # torch's CSR product is far faster with 32-bit indices, and a batch never needs more.
     return SparseBatch(*(_csr_tensor(part, device, dtype) for part in (X, X.T.tocsr())))
 
 
-@cache
-def _hear_torch_out():
-    """Let torch say once that its CSR tensors are in beta, where no user has to read it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        torch.eye(1).to_sparse_csr()
-
-
 def _csr_tensor(X, device, dtype):
-    _hear_torch_out()
-    return torch.sparse_csr_tensor(
+    return csr_tensor(
         torch.from_numpy(X.indptr.astype(np.int32, copy=False)),
         torch.from_numpy(X.indices.astype(np.int32, copy=False)),
         torch.from_numpy(X.data).to(dtype),
-        size=X.shape,
-        check_invariants=False,
+        X.shape,
     ).to(device)
 
 

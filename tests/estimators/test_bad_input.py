@@ -1,0 +1,232 @@
+"""Bad input ends in an error that names the argument and says what would work."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+
+from sk_dann import DANNClassifier
+from sk_dann.exceptions import UntransformedTargetWarning
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    return {
+        "X": rng.normal(size=(12, 3)),
+        "y": np.arange(12) % 2,
+        "X_tgt": rng.normal(size=(8, 3)),
+    }
+
+
+def _fit(data, **params):
+    return DANNClassifier(max_iter=1, hidden_layer_sizes=(4,), **params).fit(**data)
+
+
+def _with(array, value):
+    array = np.array(array, dtype=float)
+    array[1, 0] = value
+    return array
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["X", "X_tgt", "X_val"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_values_that_are_not_finite(data, name, value, container):
+    data |= {"X_val": data["X"].copy(), "y_val": data["y"]}
+    data[name] = container(_with(data[name], value))
+    with pytest.raises(ValueError, match=rf"Input {name} contains (NaN|infinity)"):
+        _fit(data, early_stopping=True)
+
+
+@pytest.mark.parametrize("name", ["X_tgt", "X_val"])
+def test_another_number_of_columns(data, name):
+    data |= {"X_val": data["X"], "y_val": data["y"]}
+    data[name] = data[name][:, :2]
+    with pytest.raises(ValueError, match=rf"{name} has 2 features, but the source has 3"):
+        _fit(data, early_stopping=True)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_another_name_or_order(data, frame):
+    names = ["a", "b", "c"]
+    data["X"] = frame(dict(zip(names, data["X"].T, strict=True)))
+    target = data["X_tgt"].T
+    for other in (["a", "b", "d"], ["b", "a", "c"]):
+        data["X_tgt"] = frame(dict(zip(other, target, strict=True)))
+        with pytest.raises(ValueError, match="columns of X_tgt are not the source's"):
+            _fit(data)
+
+
+@pytest.mark.parametrize("named", ["X", "X_tgt"])
+def test_column_names_on_one_side_alone_are_warned_of(data, named):
+    data[named] = pd.DataFrame(data[named], columns=["a", "b", "c"])
+    with pytest.warns(UserWarning, match="has column names and"):
+        _fit(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("X_tgt", np.empty((0, 3)), r"0 sample\(s\)"),
+        ("X_tgt", np.zeros(3), "Expected 2D array"),
+        ("X_tgt", np.zeros((2, 3), dtype=complex), "Complex data not supported"),
+        ("X_tgt", [["a", "b", "c"]], "could not convert string to float|dtype='numeric'"),
+        ("X_tgt", np.array([[object()] * 3]), "float"),
+        ("X", np.zeros((12, 3), dtype=complex), "Complex data not supported"),
+        ("X", [["a", "b", "c"]] * 12, "could not convert string to float|dtype='numeric'"),
+        ("X", np.empty((12, 0)), r"0 feature\(s\)"),
+        ("y", np.zeros(12), "y holds one class, .*0.*at least 2 classes"),
+        ("y", np.arange(11) % 2, "y has 11 labels for 12 rows"),
+        ("y", None, "requires y to be passed"),
+        ("y", np.full(12, np.nan), "Input y contains NaN"),
+        ("y", np.linspace(0, 1, 12), "Unknown label type"),
+        ("y", np.eye(12)[:, :2], "y should be a 1d array"),
+        ("sample_weight", np.ones(11), "sample_weight.shape"),
+        ("sample_weight", -np.ones(12), "Negative values"),
+        ("sample_weight", np.zeros(12), "sample_weight is zero on every source row"),
+        ("sample_weight", np.full(12, np.nan), "sample_weight contains NaN"),
+        ("sample_domain", np.r_[np.ones(8), -np.ones(4)], "either X_tgt .* or sample_domain"),
+    ],
+)
+def test_arguments_of_fit(data, name, value, message):
+    data[name] = value
+    with pytest.raises((ValueError, TypeError), match=message):
+        _fit(data)
+
+
+@pytest.mark.parametrize(
+    ("sample_domain", "message"),
+    [
+        (np.ones(12), "no negative entries"),
+        (-np.ones(12), "no positive entries"),
+        (np.r_[0, np.ones(6), -np.ones(5)], "has zeros"),
+        (np.ones(11), r"sample_domain has shape \(11,\) for 12 rows"),
+        (np.r_[np.full(6, np.nan), -np.ones(6)], "must hold integers"),
+        (np.r_[1, -np.ones(11)], "y holds one class"),
+        (3, r"sample_domain has shape \(\)"),
+    ],
+)
+def test_sample_domain(data, sample_domain, message):
+    del data["X_tgt"]
+    with pytest.raises(ValueError, match=message):
+        _fit(data | {"sample_domain": sample_domain})
+
+
+def test_one_source_row():
+    with pytest.raises(ValueError, match=r"1 sample.*minimum of 2"):
+        DANNClassifier().fit([[1.0]], [0], [[2.0]])
+
+
+def test_a_class_with_one_row_is_enough(data):
+    data["y"] = np.r_[np.zeros(11), 1]
+    assert _fit(data).classes_.tolist() == [0, 1]
+
+
+def test_a_class_with_one_row_cannot_be_held_out(data):
+    data["y"] = np.r_[np.zeros(11), 1]
+    with pytest.raises(ValueError, match="validation_fraction=0.2 .*Pass X_val and y_val"):
+        _fit(data, early_stopping=True, validation_fraction=0.2)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"X_val": np.zeros((2, 3))}, "X_val is provided, but y_val"),
+        ({"y_val": [0, 1]}, "y_val is provided, but X_val"),
+        ({"X_val": np.zeros((2, 3)), "y_val": [0, 5]}, r"y_val holds classes.*\[5\]"),
+        ({"X_val": np.zeros((2, 3)), "y_val": [0]}, "y_val has 1 labels for 2 rows"),
+    ],
+)
+def test_validation_set(data, extra, message):
+    with pytest.raises(ValueError, match=message):
+        _fit(data | extra, early_stopping=True)
+
+
+def test_a_validation_set_without_early_stopping_would_be_ignored(data):
+    with pytest.raises(ValueError, match="early_stopping is False"):
+        _fit(data | {"X_val": data["X"], "y_val": data["y"]})
+
+
+@pytest.mark.parametrize(
+    ("param", "value"),
+    [
+        ("hidden_layer_sizes", ()),
+        ("hidden_layer_sizes", (10, 0)),
+        ("hidden_layer_sizes", (2.5,)),
+        ("hidden_layer_sizes", "many"),
+        ("label_hidden_layer_sizes", (-1,)),
+        ("domain_hidden_layer_sizes", 0),
+        ("activation", "gelu"),
+        ("dropout", 1.0),
+        ("lambda_adapt", -1),
+        ("lambda_adapt", np.nan),
+        ("lambda_adapt", np.inf),
+        ("lambda_schedule", "linear"),
+        ("lambda_schedule", lambda p: -p),
+        ("lambda_schedule", lambda p: None),
+        ("lambda_schedule", lambda p: np.nan),
+        ("solver", "lbfgs"),
+        ("learning_rate_init", 0),
+        ("learning_rate", "adaptive"),
+        ("momentum", 2),
+        ("alpha", -1),
+        ("batch_size", 0),
+        ("batch_size", "auto"),
+        ("max_iter", 0),
+        ("early_stopping", "yes"),
+        ("validation_fraction", 0.0),
+        ("validation_fraction", 1.0),
+        ("n_iter_no_change", 0),
+        ("tol", -1),
+        ("n_estimators", 0),
+        ("class_weight", "rare"),
+        ("device", "tpu"),
+        ("device", 3),
+        ("random_state", "seed"),
+        ("verbose", -1),
+        ("callbacks", "all"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_parameters_are_named(data, param, value):
+    with pytest.raises(ValueError, match=param):
+        _fit(data, **{param: value})
+
+
+def test_what_is_no_optimizer_is_refused(data):
+    with pytest.raises(TypeError, match="solver"):
+        _fit(data, solver=dict)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_of_absurd_scale_never_give_nan(data, dtype):
+    for name in ("X", "X_tgt"):
+        data[name] = (data[name] * 1e30).astype(dtype)
+    try:
+        proba = _fit(data).predict_proba(data["X_tgt"])
+    except ValueError as error:
+        assert "diverged" in str(error)
+    else:
+        assert np.isfinite(proba).all()
+
+
+def test_features_at_the_end_of_the_range_end_the_fit_with_advice(data):
+    data["X"] = np.sign(data["X"]) * np.finfo(np.float32).max
+    data["X_tgt"] = data["X"].astype(np.float32)
+    data["X"] = data["X"].astype(np.float32)
+    with pytest.raises(ValueError, match=r"diverged.*StandardScaler"):
+        _fit(data)
+
+
+def test_rows_that_overflow_the_network_are_refused(data):
+    clf = _fit({name: np.asarray(a, dtype=np.float32) for name, a in data.items()})
+    with pytest.raises(ValueError, match="X leads to infinite or undefined network outputs"):
+        clf.predict_proba(np.full((1, 3), np.finfo(np.float32).max, dtype=np.float32))
+
+
+def test_a_target_that_missed_the_scaler_is_warned_of(data):
+    data["X_tgt"] = data["X_tgt"] * [10, 1000, 50] + [100, 0, 0]
+    with pytest.warns(UntransformedTargetWarning, match=r'transform_input=\["X_tgt"\]'):
+        _fit(data)

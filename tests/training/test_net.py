@@ -1,0 +1,146 @@
+"""What skorch's callbacks see of the training loop."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+)
+from skorch.exceptions import SkorchException
+
+from sk_dann import DANNClassifier
+from sk_dann.datasets import make_inter_twinning_moons
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return make_inter_twinning_moons(n_samples=60, random_state=0)[:3]
+
+
+def _fit(moons, **params):
+    defaults = {"max_iter": 4, "hidden_layer_sizes": (5,), "batch_size": 20, "random_state": 0}
+    return DANNClassifier(**{**defaults, **params}).fit(*moons)
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def __getattribute__(self, name):
+        if name.startswith("on_"):
+            return lambda net, **kwargs: self.seen.append(name)
+        return super().__getattribute__(name)
+
+
+class BatchRecorder(Callback):
+    def __init__(self):
+        self.losses = []
+        self.grads = 0
+
+    def on_batch_end(self, net, batch, training, loss, **kwargs):
+        self.losses.append(loss.item())
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.grads += all(parameter.grad is not None for _, parameter in named_parameters)
+
+
+def test_moments_come_in_skorchs_order(moons):
+    recorder = Recorder()
+    _fit(moons, callbacks=[recorder], max_iter=1)
+    epochs = [name for name in recorder.seen if "batch" not in name and "grad" not in name]
+    assert epochs == ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"]
+
+
+def test_batches_are_recorded_when_somebody_listens_and_only_then(moons):
+    recorder = BatchRecorder()
+    heard = _fit(moons, callbacks=[recorder])
+    assert len(recorder.losses) == recorder.grads == 4 * 3
+    batches = heard.history_[-1]["batches"]
+    assert [batch["train_loss"] for batch in batches] == recorder.losses[-3:]
+    assert [batch["train_batch_size"] for batch in batches] == [40, 40, 40]
+    silent = _fit(moons)
+    assert silent.history_[-1]["batches"] == []
+    # Listening changes nothing.
+    assert silent.loss_curve_ == heard.loss_curve_
+    assert heard.history_[-1]["train_loss"] == pytest.approx(np.mean(recorder.losses[-3:]))
+
+
+def test_history_adds_up(moons):
+    clf = _fit(moons, lambda_adapt=0.7, lambda_schedule="constant", learning_rate_init=0.01)
+    for record in clf.history_:
+        total = record["label_loss"] + record["domain_loss"]
+        assert record["train_loss"] == pytest.approx(total, rel=1e-6)
+        assert record["lambda_adapt"] == 0.7
+        assert record["lr"] == 0.01
+        assert 0 <= record["domain_accuracy"] <= 1
+        assert record["dur"] > 0
+
+
+def test_stock_callbacks_work(moons, capsys):
+    clf = _fit(
+        moons,
+        callbacks=[
+            ("clip", GradientNormClipping(1e-9)),
+            ("loss", PassthroughScoring("train_loss", on_train=True)),
+            ("lr", LRScheduler("StepLR", step_size=1, gamma=0.1)),
+            ("log", PrintLog()),
+        ],
+        solver="sgd",
+        learning_rate_init=1.0,
+    )
+    assert "domain_loss" in capsys.readouterr().out
+    np.testing.assert_allclose([r["lr"] for r in clf.history_], [1, 0.1, 0.01, 0.001])
+    # Clipped to nothing, the weights stay where they started.
+    assert clf.loss_curve_[0] == pytest.approx(clf.loss_curve_[-1], abs=0.2)
+    assert clf.history_[-1]["train_loss_best"] in (True, False)
+
+
+def test_a_callback_can_stop_training(moons):
+    clf = _fit(
+        moons,
+        max_iter=50,
+        callbacks=[EarlyStopping("train_loss", patience=2, threshold=10, threshold_mode="abs")],
+    )
+    assert clf.n_iter_ == 3
+
+
+def test_a_callbacks_error_comes_through(moons):
+    with pytest.raises((KeyError, SkorchException)):
+        _fit(moons, callbacks=[EarlyStopping("no_such_loss")])
+    with pytest.raises(TypeError):
+        _fit(moons, callbacks=[EpochScoring])
+
+
+@pytest.mark.parametrize("moment", ["on_batch_begin", "on_epoch_end"])
+def test_ctrl_c_leaves_a_usable_estimator_and_is_raised_again(moons, moment, monkeypatch):
+    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20)
+    original = torch.optim.Adam.step
+    calls = []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == 8:  # the second step of the third epoch
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*moons)
+    assert clf.n_iter_ == len(clf.loss_curve_) == 2
+    assert np.isfinite(clf.predict_proba(moons[2])).all()
+
+
+def test_a_diverging_loss_ends_the_fit_with_advice(moons):
+    with pytest.raises(ValueError, match=r"diverged.*epoch.*StandardScaler.*learning_rate_init"):
+        _fit(moons, solver="sgd", learning_rate_init=1e30, max_iter=20)
+
+
+def test_the_saved_net_holds_no_random_generator(moons):
+    clf = _fit(moons, dropout=0.5)
+    assert all(getattr(m, "generator", None) is None for m in clf.net_.module_.modules())
