@@ -402,10 +402,11 @@ class DANNClassifier(
         )
 
     def _solver_params(self):
+        solver = _SOLVERS[self.solver] if isinstance(self.solver, str) else self.solver
+        if isinstance(solver, type) and not issubclass(solver, torch.optim.Optimizer):
+            raise TypeError(f"solver={solver!r} is not a class of torch optimizers.")
         params = {
-            "optimizer": _SOLVERS.get(self.solver, self.solver)
-            if isinstance(self.solver, str)
-            else self.solver,
+            "optimizer": solver,
             # Biases are left out by name: some solvers decay whatever they are not told about.
             "optimizer__param_groups": [
                 ("*weight", {"weight_decay": self.alpha}),

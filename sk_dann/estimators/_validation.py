@@ -180,9 +180,9 @@ def check_weights(sample_weight, class_weight, data, classes):
         weight = np.asarray(sample_weight)
         if weight.shape[:1] == data.X_source.shape[:1]:
             weight = weight[rows]
-        row_weight = _check_sample_weight(weight, rows, dtype=dtype, ensure_non_negative=True)
-        if not row_weight.sum() > 0:
+        if weight.size and np.all(weight == 0):
             raise ValueError("sample_weight is zero on every source row: there is no sample left.")
+        row_weight = _check_sample_weight(weight, rows, dtype=dtype, ensure_non_negative=True)
     if class_weight is None:
         return row_weight, row_weight
     by_class = compute_class_weight(

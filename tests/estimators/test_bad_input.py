@@ -10,6 +10,10 @@ from sk_dann import DANNClassifier
 from sk_dann.exceptions import UntransformedTargetWarning
 
 
+def repr_without_address(value):
+    return getattr(value, "__name__", repr(value)[:20])
+
+
 @pytest.fixture
 def data():
     rng = np.random.default_rng(0)
@@ -21,7 +25,7 @@ def data():
 
 
 def _fit(data, **params):
-    return DANNClassifier(max_iter=1, hidden_layer_sizes=(4,), **params).fit(**data)
+    return DANNClassifier(**{"max_iter": 1, "hidden_layer_sizes": (4,), **params}).fit(**data)
 
 
 def _with(array, value):
@@ -126,7 +130,7 @@ def test_a_class_with_one_row_is_enough(data):
 
 def test_a_class_with_one_row_cannot_be_held_out(data):
     data["y"] = np.r_[np.zeros(11), 1]
-    with pytest.raises(ValueError, match="validation_fraction=0.2 .*Pass X_val and y_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.2 .*Pass X_val and y_val"):
         _fit(data, early_stopping=True, validation_fraction=0.2)
 
 
@@ -188,7 +192,7 @@ def test_a_validation_set_without_early_stopping_would_be_ignored(data):
         ("verbose", -1),
         ("callbacks", "all"),
     ],
-    ids=lambda value: str(value)[:20],
+    ids=repr_without_address,
 )
 def test_parameters_are_named(data, param, value):
     with pytest.raises(ValueError, match=param):
@@ -204,24 +208,21 @@ def test_what_is_no_optimizer_is_refused(data):
 def test_features_of_absurd_scale_never_give_nan(data, dtype):
     for name in ("X", "X_tgt"):
         data[name] = (data[name] * 1e30).astype(dtype)
-    try:
-        proba = _fit(data).predict_proba(data["X_tgt"])
-    except ValueError as error:
-        assert "diverged" in str(error)
-    else:
-        assert np.isfinite(proba).all()
+    # The first step's loss is finite, and Adam's steps are small whatever the gradient.
+    assert np.isfinite(_fit(data).predict_proba(data["X_tgt"])).all()
 
 
 def test_features_at_the_end_of_the_range_end_the_fit_with_advice(data):
-    data["X"] = np.sign(data["X"]) * np.finfo(np.float32).max
-    data["X_tgt"] = data["X"].astype(np.float32)
-    data["X"] = data["X"].astype(np.float32)
+    for name in ("X", "X_tgt"):
+        scale = np.finfo(np.float32).max / np.abs(data[name]).max()
+        data[name] = (np.abs(data[name]) * scale).astype(np.float32)
     with pytest.raises(ValueError, match=r"diverged.*StandardScaler"):
-        _fit(data)
+        _fit(data, hidden_layer_sizes=(200,))
 
 
 def test_rows_that_overflow_the_network_are_refused(data):
-    clf = _fit({name: np.asarray(a, dtype=np.float32) for name, a in data.items()})
+    data = {name: np.asarray(a, dtype=np.float32) for name, a in data.items()}
+    clf = _fit(data, hidden_layer_sizes=(200,))
     with pytest.raises(ValueError, match="X leads to infinite or undefined network outputs"):
         clf.predict_proba(np.full((1, 3), np.finfo(np.float32).max, dtype=np.float32))
 

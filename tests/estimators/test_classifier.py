@@ -14,6 +14,10 @@ from sk_dann.datasets import make_inter_twinning_moons
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.nn import MemberDropout, MemberLinear
 
+def repr_without_address(value):
+    return getattr(value, "__name__", repr(value)[:20])
+
+
 SMALL = {"hidden_layer_sizes": (6,), "max_iter": 3, "batch_size": 32, "random_state": 0}
 
 
@@ -83,7 +87,7 @@ def test_dropout_is_the_networks(moons):
         ("random_state", 1),
         ("early_stopping", True),
     ],
-    ids=str,
+    ids=repr_without_address,
 )
 def test_each_parameter_changes_the_fit(moons, param, value):
     base = _fit(moons).predict_proba(moons[2])
