@@ -2,7 +2,7 @@
 
 import sys
 
-from ._demo import main
+from ._demo._cli import main
 
 if __name__ == "__main__":
     # A terminal that cannot show "→" is no reason to lose the table.

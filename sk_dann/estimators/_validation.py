@@ -185,10 +185,14 @@ def check_weights(sample_weight, class_weight, data, classes):
         row_weight = _check_sample_weight(weight, rows, dtype=dtype, ensure_non_negative=True)
     if class_weight is None:
         return row_weight, row_weight
-    by_class = compute_class_weight(
-        class_weight, classes=classes, y=labels, sample_weight=row_weight
-    )
-    label_weight = by_class[np.searchsorted(classes, labels)].astype(dtype)
+    codes = np.searchsorted(classes, labels)
+    if isinstance(class_weight, str):
+        # compute_class_weight's formula, on weighted rows; it takes them since scikit-learn 1.7.
+        totals = np.bincount(codes, weights=row_weight, minlength=len(classes))
+        by_class = totals.sum() / (len(classes) * np.where(totals > 0, totals, 1))
+    else:
+        by_class = compute_class_weight(class_weight, classes=classes, y=labels)
+    label_weight = by_class[codes].astype(dtype)
     if row_weight is not None:
         label_weight *= row_weight
     return label_weight, row_weight

@@ -1,0 +1,17 @@
+"""The tasks that benchmarks run on, and which of them may decide anything.
+
+Defaults, thresholds and recipes are chosen on the development tasks alone. Everything is reported
+on all tasks, and on those that were not used for choosing apart.
+"""
+
+from itertools import permutations
+
+# Source and target, in the order of the paper's tables.
+AMAZON_TASKS = list(permutations(("books", "dvd", "electronics", "kitchen"), 2))
+
+AMAZON_DEVELOPMENT_TASKS = [
+    ("dvd", "books"),
+    ("electronics", "books"),
+    ("dvd", "kitchen"),
+    ("electronics", "kitchen"),
+]

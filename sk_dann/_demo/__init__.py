@@ -1,0 +1,1 @@
+"""The demo: source-only against DANN, a table, a picture and plain words."""
