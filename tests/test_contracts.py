@@ -42,7 +42,7 @@ def data():
 
 
 @pytest.mark.filterwarnings(f"ignore::{NoTargetWarning.__module__}.{NoTargetWarning.__name__}")
-@parametrize_with_checks([DANNClassifier(), DANNClassifier(n_estimators=2)])
+@parametrize_with_checks([DANNClassifier(), DANNClassifier(n_estimators=2, max_iter=20)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

@@ -1,5 +1,6 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -43,6 +44,8 @@ from ._validation import (
 
 _LAMBDA_SCHEDULES = {"dann": dann_lambda, "constant": constant}
 _LR_SCHEDULES = {"dann": dann_learning_rate, "constant": constant}
+# max_iter="auto", chosen on the Amazon development tasks with 2000 and with 500 rows a domain.
+_MIN_EPOCHS, _MIN_STEPS = 20, 640
 _SOLVERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
@@ -98,9 +101,10 @@ class DANNClassifier(
         Weight decay: strength of the L2 penalty on the weights (biases are left out).
     batch_size : int, default=64
         Rows *of each domain* in a step: a step sees as many target rows again.
-    max_iter : int, default=20
+    max_iter : int or "auto", default="auto"
         Number of epochs. An epoch is a pass over the larger domain, the smaller one being
-        shuffled anew and used again until then.
+        shuffled anew and used again until then. "auto" stands for 20, and on small data for as
+        many as make 640 steps: with fewer the domains have hardly begun to play their game.
     early_stopping : bool, default=False
         Stop when the accuracy on held-out *source* rows has not improved by `tol` for
         `n_iter_no_change` epochs, and go back to the best weights. Source accuracy says little
@@ -212,7 +216,7 @@ class DANNClassifier(
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -241,7 +245,7 @@ class DANNClassifier(
         momentum=0.9,
         alpha=0.0001,
         batch_size=64,
-        max_iter=20,
+        max_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -347,6 +351,7 @@ class DANNClassifier(
             self.n_estimators
             * check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes", 1)[-1]
         )
+        stream = BatchStream(data, self.batch_size, seed, device, dtype)
         self.net_ = DANNNet(
             self._make_network(data, seed, dtype),
             criterion=DANNLoss,
@@ -356,7 +361,7 @@ class DANNClassifier(
             ),
             lr_schedule=check_schedule(self.learning_rate, _LR_SCHEDULES, "learning_rate"),
             lr=self.learning_rate_init,
-            max_epochs=self.max_iter,
+            max_epochs=self._n_epochs(len(stream)),
             train_split=None,
             callbacks=self._make_callbacks(validation),
             device=device,
@@ -370,12 +375,16 @@ class DANNClassifier(
                 f"solver={self.solver!r} has no weight decay, so alpha={self.alpha} would be "
                 "ignored; set alpha=0."
             )
-        stream = BatchStream(data, self.batch_size, seed, device, dtype)
         try:
             self.net_.train(stream, validation)
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
+
+    def _n_epochs(self, n_steps):
+        if self.max_iter == "auto":
+            return max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / n_steps))
+        return self.max_iter
 
     def _make_network(self, data, seed, dtype):
         constant_columns = data.constant_source_columns()

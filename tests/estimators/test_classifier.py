@@ -95,6 +95,13 @@ def test_each_parameter_changes_the_fit(moons, param, value):
     assert np.abs(base - changed).max() > 1e-6
 
 
+@pytest.mark.parametrize(("n_target", "n_epochs"), [(60, 640), (100, 320), (2500, 20)])
+def test_max_iter_auto_counts_epochs_or_on_small_data_steps(moons, n_target, n_epochs):
+    X, y, X_tgt = moons
+    clf = DANNClassifier((3,), random_state=0, batch_size=64)
+    assert clf.fit(X, y, np.resize(X_tgt, (n_target, 2))).n_iter_ == n_epochs
+
+
 def test_solvers_are_torchs_with_weight_decay_on_weights_alone(moons):
     for solver, kind in (("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")):
         clf = _fit(moons, solver=solver, alpha=0.3, momentum=0.7)
