@@ -115,7 +115,7 @@ DEMOS = {
         classes=("five stars", "fewer"),
         domains=("drinks", "snacks", "cooking", "pets"),
         make_task=food_task,
-        prepare=TfidfVectorizer(sublinear_tf=True, dtype=np.float32),
+        prepare=TfidfVectorizer(sublinear_tf=True, min_df=2, dtype=np.float32),
         prepared="tf-idf",
         judge=LogisticRegression(max_iter=1000),
         judge_name="logistic regression",

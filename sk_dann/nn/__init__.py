@@ -5,7 +5,7 @@ trained as one, sharing their batches.
 """
 
 from ._gradient_reversal import GradientReversal, gradient_reversal
-from ._layers import MemberDropout, MemberLinear, member_mlp
+from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
 from ._network import DANNNetwork, NetworkOutput, make_network
 from ._schedules import constant, dann_lambda, dann_learning_rate
@@ -15,6 +15,7 @@ __all__ = [
     "DANNLoss",
     "DANNNetwork",
     "GradientReversal",
+    "InputMask",
     "LossTerms",
     "MemberDropout",
     "MemberLinear",

@@ -24,8 +24,6 @@ class MemberLinear(nn.Module):
         Number of outputs of each member, h.
     n_members : int, default=1
         Number of members, K.
-    active_inputs : Tensor of bool of shape (d,), default=None
-        Inputs marked False have zero weights and never get a gradient.
     generator : torch.Generator, default=None
         Draws the initial weights; torch's global generator if None.
     dtype : torch.dtype, default=None
@@ -57,15 +55,12 @@ class MemberLinear(nn.Module):
         out_features: int,
         n_members: int = 1,
         *,
-        active_inputs: Tensor | None = None,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_features, n_members, out_features, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(n_members, 1, out_features, dtype=dtype))
-        mask = None if active_inputs is None else active_inputs.to(self.weight.dtype)[:, None]
-        self.register_buffer("input_mask", mask)
         self.reset_parameters(generator)
 
     @classmethod
@@ -88,22 +83,46 @@ class MemberLinear(nn.Module):
         for parameter in (self.weight, self.bias):
             draws = torch.empty(parameter.shape, dtype=torch.float32)
             parameter.copy_(draws.uniform_(-bound, bound, generator=generator))
-        if self.input_mask is not None:
-            self.weight.mul_(self.input_mask[:, :, None])
 
     def forward(self, x: Tensor | SparseBatch) -> Tensor:
         in_features, n_members, out_features = self.weight.shape
         if not isinstance(x, SparseBatch) and x.dim() == 3:
             return torch.baddbmm(self.bias, x, self.weight.transpose(0, 1))
         weight = self.weight.view(in_features, n_members * out_features)
-        if self.input_mask is not None:
-            weight = weight * self.input_mask
         product = sparse_matmul(x, weight) if isinstance(x, SparseBatch) else x @ weight
         return product.view(-1, n_members, out_features).transpose(0, 1) + self.bias
 
     def extra_repr(self) -> str:
         in_features, n_members, out_features = self.weight.shape
         return f"{in_features}, {out_features}, n_members={n_members}"
+
+
+class InputMask(nn.Module):
+    """Sets inputs to zero that nothing can be learned about.
+
+    Parameters
+    ----------
+    active : Tensor of bool of shape (d,)
+        False where the input is to be zero.
+
+    Notes
+    -----
+    *Shape*: input and output (n, d), dense or `SparseBatch`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import InputMask
+    >>> InputMask(torch.tensor([True, False]))(torch.ones(1, 2))
+    tensor([[1., 0.]])
+    """
+
+    def __init__(self, active: Tensor):
+        super().__init__()
+        self.register_buffer("active", active)
+
+    def forward(self, x: Tensor | SparseBatch) -> Tensor | SparseBatch:
+        return x.mask_columns(self.active) if isinstance(x, SparseBatch) else x * self.active
 
 
 class MemberDropout(nn.Module):
@@ -168,7 +187,6 @@ def member_mlp(
     activation: str = "relu",
     dropout: float = 0.0,
     linear_output: bool = False,
-    active_inputs: Tensor | None = None,
     generator: torch.Generator | None = None,
     dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
@@ -186,8 +204,8 @@ def member_mlp(
         Probability of dropping a unit after each activation.
     linear_output : bool, default=False
         Leave the last layer without activation and dropout, as logits want it.
-    active_inputs, generator, dtype
-        As in `MemberLinear`; the inputs are those of the first layer.
+    generator, dtype
+        As in `MemberLinear`.
 
     Returns
     -------
@@ -205,16 +223,7 @@ def member_mlp(
     layers: list[nn.Module] = []
     n_layers = len(sizes) - 1
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-        layers.append(
-            MemberLinear(
-                n_in,
-                n_out,
-                n_members,
-                active_inputs=active_inputs if i == 0 else None,
-                generator=generator,
-                dtype=dtype,
-            )
-        )
+        layers.append(MemberLinear(n_in, n_out, n_members, generator=generator, dtype=dtype))
         if not (linear_output and i == n_layers - 1):
             layers.append(ACTIVATIONS[activation]())
             if dropout > 0:

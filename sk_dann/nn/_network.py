@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ._gradient_reversal import gradient_reversal
-from ._layers import member_mlp
+from ._layers import InputMask, member_mlp
 from ._sparse import SparseBatch
 
 
@@ -122,7 +122,9 @@ def make_network(
         Probability of dropping a unit, in the feature extractor and the label predictor's hidden
         layers. The domain classifier has none of its own: it is the adversary, and a weak one
         lets the domains stay apart.
-    active_inputs, generator, dtype
+    active_inputs : Tensor of bool of shape (n_features,), default=None
+        Marks with False the inputs that an `InputMask` sets to zero; none if None.
+    generator, dtype
         As in `MemberLinear`.
 
     Returns
@@ -145,10 +147,11 @@ def make_network(
     feature_extractor = member_mlp(
         (n_features, *hidden_layer_sizes),
         dropout=dropout,
-        active_inputs=active_inputs,
         generator=generator,
         **shared,
     )
+    if active_inputs is not None:
+        feature_extractor.insert(0, InputMask(active_inputs))
     label_predictor = member_mlp(
         (n_hidden, *label_hidden_layer_sizes, n_classes),
         dropout=dropout,

@@ -79,10 +79,24 @@ class SparseBatch(NamedTuple):
         _hear_torch_out()
         return cls(rows.to_sparse_csr(), rows.t().to_sparse_csr())
 
+    def mask_columns(self, active: Tensor) -> "SparseBatch":
+        """Return the batch with zeros in the columns where `active`, of shape (d,), is False."""
+        rows, transpose = self
+        by_row = active[rows.col_indices()]
+        by_column = active.repeat_interleave(
+            transpose.crow_indices().diff(), output_size=len(by_row)
+        )
+        return SparseBatch(_scale_values(rows, by_row), _scale_values(transpose, by_column))
+
     @property
     def shape(self) -> torch.Size:
         """Number of rows and of features."""
         return self.rows.shape
+
+
+def _scale_values(matrix: Tensor, factor: Tensor) -> Tensor:
+    values = matrix.values() * factor
+    return csr_tensor(matrix.crow_indices(), matrix.col_indices(), values, matrix.shape)
 
 
 class _SparseMatMul(torch.autograd.Function):

@@ -14,6 +14,7 @@ from sk_dann.datasets import make_inter_twinning_moons
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.nn import MemberDropout, MemberLinear
 
+
 def repr_without_address(value):
     return getattr(value, "__name__", repr(value)[:20])
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from sk_dann.nn import MemberDropout, MemberLinear, SparseBatch, member_mlp
+from sk_dann.nn import InputMask, MemberDropout, MemberLinear, SparseBatch, member_mlp
 
 
 def _stack(n_members=3, n_in=5, n_out=4):
@@ -42,17 +42,18 @@ def test_sparse_input_gives_what_dense_input_gives():
     torch.testing.assert_close(results[0], results[1])
 
 
-def test_inactive_inputs_have_no_weights_and_learn_none():
-    active = torch.tensor([True, False, True])
-    layer = MemberLinear(3, 2, n_members=2, active_inputs=active)
+@pytest.mark.parametrize("to_batch", [lambda x: x, SparseBatch.from_dense])
+def test_masked_inputs_do_not_matter_and_teach_nothing(to_batch):
+    layers = nn.Sequential(InputMask(torch.tensor([True, False, True])), MemberLinear(3, 2, 2))
     x = torch.randn(4, 3)
-    layer(x).pow(2).sum().backward()
-    assert torch.all(layer.weight[1] == 0)
-    assert torch.all(layer.weight.grad[1] == 0)
-    assert torch.all(layer.weight.grad[0] != 0)
-    moved = x.clone()
-    moved[:, 1] += 100
-    assert torch.equal(layer(x), layer(moved))
+    out = layers(to_batch(x))
+    out.pow(2).sum().backward()
+    assert torch.all(layers[1].weight.grad[1] == 0)
+    assert torch.all(layers[1].weight.grad[[0, 2]] != 0)
+    x[:, 1] += 100
+    assert torch.equal(layers(to_batch(x)), out)
+    x[:, 1] = 0
+    torch.testing.assert_close(layers[1](x), out)
 
 
 def test_initial_weights_fill_the_interval_of_torch_linear():
