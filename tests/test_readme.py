@@ -1,0 +1,50 @@
+"""What the README says is so: its code runs, its numbers are those of the benchmarks."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_code_blocks_run_one_after_the_other(capsys):
+    blocks = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    namespace = {}
+    for block in blocks:
+        exec(block, namespace)
+    accuracy, shape, params = capsys.readouterr().out.splitlines()
+    assert float(accuracy) > 0.7
+    assert shape == "(200,)"
+    assert "dannclassifier__alpha" in params
+
+
+@pytest.mark.parametrize(
+    ("label", "model"),
+    [
+        ("logistic regression on the source", "logistic"),
+        ("the same network without adaptation", "source-only"),
+        (r"\*\*`DANNClassifier\(\)`", "DANN"),
+    ],
+)
+def test_numbers_are_those_of_the_amazon_benchmark(label, model):
+    results = json.loads((ROOT / "benchmarks/results/amazon.json").read_text(encoding="utf-8"))
+    row = re.search(rf"^\| {label}.*$", README, flags=re.MULTILINE)[0]
+    found = re.findall(r"(?<!± )\.(\d{3})", row)
+    means = {
+        record["measure"]: record["mean"]
+        for record in results["means"]
+        if record["model"] == model and record["of"] == "mean of all (12)"
+    }
+    assert found == [f"{means[measure]:.3f}"[2:] for measure in ("accuracy", "AUC")]
+
+
+def test_files_and_targets_exist():
+    for path in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (ROOT / path).exists(), path
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake (\w+) ", README):
+        assert f"\n{target}:" in makefile
