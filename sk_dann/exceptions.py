@@ -1,6 +1,6 @@
 """Warnings of sk_dann, each with a class of its own so that it can be filtered or made an error."""
 
-__all__ = ["NoTargetWarning", "UntransformedTargetWarning"]
+__all__ = ["NoTargetWarning", "StoredElsewhereWarning", "UntransformedTargetWarning"]
 
 
 class NoTargetWarning(UserWarning):
@@ -14,6 +14,17 @@ class NoTargetWarning(UserWarning):
     >>> import warnings
     >>> from sk_dann.exceptions import NoTargetWarning
     >>> warnings.simplefilter("ignore", NoTargetWarning)  # "I know, and that is what I want"
+    """
+
+
+class StoredElsewhereWarning(UserWarning):
+    """A stored estimator is loaded with other versions, or without the device it asks for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import StoredElsewhereWarning
+    >>> warnings.simplefilter("error", StoredElsewhereWarning)  # refuse to load such an estimator
     """
 
 

@@ -1,6 +1,7 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
-import math
+import copy
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,14 +16,9 @@ from sklearn.base import (
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import EarlyStopping
-from skorch.utils import noop
 
-from ..nn import DANNLoss, constant, dann_lambda, dann_learning_rate, make_network
 from ..training import (
     BatchStream,
-    DANNNet,
-    EpochProgressBar,
     domain_log_proba_of,
     infer,
     label_log_proba,
@@ -30,11 +26,12 @@ from ..training import (
     network_dtype,
     resolve_device,
 )
+from ._assembly import LAMBDA_SCHEDULES, LR_SCHEDULES, SOLVERS, count_epochs, make_net
+from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
     check_domains,
-    check_layer_sizes,
     check_rows,
-    check_schedule,
     check_source,
     check_validation_set,
     check_weights,
@@ -42,15 +39,13 @@ from ._validation import (
     hold_out,
 )
 
-_LAMBDA_SCHEDULES = {"dann": dann_lambda, "constant": constant}
-_LR_SCHEDULES = {"dann": dann_learning_rate, "constant": constant}
-# max_iter="auto", chosen on the Amazon development tasks with 2000 and with 500 rows a domain.
-_MIN_EPOCHS, _MIN_STEPS = 20, 640
-_SOLVERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-
 
 class DANNClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     r"""Domain-adversarial neural network classifier.
 
@@ -119,6 +114,14 @@ class DANNClassifier(
     n_estimators : int, default=1
         Number of networks that are trained side by side, from different weights on the same
         batches, and whose probabilities are averaged. Four cost far less than four fits.
+    feature_extractor, label_predictor, domain_classifier : torch Module class or instance, \
+            default=None
+        Modules of your own instead of the perceptrons; the parameters above that shape those do
+        not concern them. The feature extractor takes a tensor of rows (n, n_features) and returns
+        (n, n_hidden); the others take that and return one output a class, and a single logit
+        (with several source domains one logit a domain). An instance is copied and never trained
+        in place, a class is called without arguments. Sparse rows reach them dense, a batch at a
+        time. With `n_estimators` above 1, members from one instance start from the same weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -127,6 +130,10 @@ class DANNClassifier(
     random_state : int, RandomState instance or None, default=None
         Determines weights, batches and dropout masks; an int makes fits repeatable to the bit.
         The global random state of torch is never touched.
+    warm_start : bool, default=False
+        Go on where the last :meth:`fit` stopped, until `max_iter` epochs are done in all; for
+        the same data with a raised `max_iter`. The network keeps its shape; schedules go by the
+        new total.
     verbose : int, default=0
         1 shows a progress bar.
     callbacks : list of skorch callbacks or None, default=None
@@ -209,10 +216,10 @@ class DANNClassifier(
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "lambda_adapt": [Interval(Real, 0, None, closed="left")],
-        "lambda_schedule": [StrOptions(set(_LAMBDA_SCHEDULES)), callable],
-        "solver": [StrOptions(set(_SOLVERS)), callable],
+        "lambda_schedule": [StrOptions(set(LAMBDA_SCHEDULES)), callable],
+        "solver": [StrOptions(set(SOLVERS)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate": [StrOptions(set(_LR_SCHEDULES)), callable],
+        "learning_rate": [StrOptions(set(LR_SCHEDULES)), callable],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -222,9 +229,13 @@ class DANNClassifier(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "feature_extractor": [callable, None],
+        "label_predictor": [callable, None],
+        "domain_classifier": [callable, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
+        "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "callbacks": [list, None],
     }
@@ -251,9 +262,13 @@ class DANNClassifier(
         n_iter_no_change=10,
         tol=0.0001,
         n_estimators=1,
+        feature_extractor=None,
+        label_predictor=None,
+        domain_classifier=None,
         class_weight=None,
         device="auto",
         random_state=None,
+        warm_start=False,
         verbose=0,
         callbacks=None,
     ):
@@ -276,12 +291,17 @@ class DANNClassifier(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.n_estimators = n_estimators
+        self.feature_extractor = feature_extractor
+        self.label_predictor = label_predictor
+        self.domain_classifier = domain_classifier
         self.class_weight = class_weight
         self.device = device
         self.random_state = random_state
+        self.warm_start = warm_start
         self.verbose = verbose
         self.callbacks = callbacks
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -331,124 +351,51 @@ class DANNClassifier(
         UntransformedTargetWarning
             If `X_tgt` seems not to have passed the source's preprocessing.
         """
-        X = check_source(self, X)
+        last = self.net_ if self.warm_start and hasattr(self, "net_") else None
+        X = check_source(self, X, reset=last is None)
         data = check_domains(self, X, y, X_tgt, sample_domain)
-        self.classes_, codes = encode_classes(data.y)
+        classes, codes = encode_classes(data.y)
+        if last is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True goes on with the classes {self.classes_.tolist()}, but y holds "
+                f"{classes.tolist()}."
+            )
+        self.classes_ = classes
         weights = check_weights(sample_weight, self.class_weight, data, self.classes_)
         data = data.with_labels(codes, *weights)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        # The same draws go on; without warm_start, each fit of a RandomState gets new ones.
+        seed = last.seed if last else check_random_state(self.random_state).randint(2**31 - 1)
         validation = check_validation_set(self, X_val, y_val, X.dtype)
         if self.early_stopping and validation is None:
             data, validation = hold_out(data, self.validation_fraction, seed)
-        self._train(data, validation, seed)
+        self._train(data, validation, seed, last)
         return self
 
-    def _train(self, data, validation, seed):
+    def _train(self, data, validation, seed, last):
         device = resolve_device(self.device)
         dtype = network_dtype(data.X_source.dtype, device)
-        self.n_source_domains_ = data.n_source_domains
-        self._n_features_out = (
-            self.n_estimators
-            * check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes", 1)[-1]
-        )
         stream = BatchStream(data, self.batch_size, seed, device, dtype)
-        self.net_ = DANNNet(
-            self._make_network(data, seed, dtype),
-            criterion=DANNLoss,
-            lambda_adapt=self.lambda_adapt,
-            lambda_schedule=check_schedule(
-                self.lambda_schedule, _LAMBDA_SCHEDULES, "lambda_schedule"
-            ),
-            lr_schedule=check_schedule(self.learning_rate, _LR_SCHEDULES, "learning_rate"),
-            lr=self.learning_rate_init,
-            max_epochs=self._n_epochs(len(stream)),
-            train_split=None,
-            callbacks=self._make_callbacks(validation),
-            device=device,
-            seed=seed,
-            # Only callbacks that the user passed speak, and those are meant to.
-            verbose=1,
-            **self._solver_params(),
-        ).initialize()
-        if self.alpha > 0 and "weight_decay" not in self.net_.optimizer_.defaults:
-            raise ValueError(
-                f"solver={self.solver!r} has no weight decay, so alpha={self.alpha} would be "
-                "ignored; set alpha=0."
-            )
+        n_epochs = count_epochs(self.max_iter, len(stream))
+        net = make_net(self, data, validation, seed, dtype, device)
+        if last is not None:
+            net.continue_from(last)
+            if len(net.history) >= n_epochs:
+                warnings.warn(
+                    f"warm_start=True and {len(net.history)} epochs are done already: "
+                    f"max_iter={self.max_iter!r} leaves nothing to train. Raise it.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        self.n_source_domains_ = data.n_source_domains
+        self.net_ = net
         try:
-            self.net_.train(stream, validation)
+            net.train(stream, n_epochs, validation)
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
 
-    def _n_epochs(self, n_steps):
-        if self.max_iter == "auto":
-            return max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / n_steps))
-        return self.max_iter
-
-    def _make_network(self, data, seed, dtype):
-        constant_columns = data.constant_source_columns()
-        active = torch.from_numpy(~constant_columns) if constant_columns.any() else None
-        return make_network(
-            data.X_source.shape[1],
-            len(self.classes_),
-            0 if data.X_target is None else data.n_source_domains,
-            n_members=self.n_estimators,
-            hidden_layer_sizes=check_layer_sizes(
-                self.hidden_layer_sizes, "hidden_layer_sizes", min_layers=1
-            ),
-            label_hidden_layer_sizes=check_layer_sizes(
-                self.label_hidden_layer_sizes, "label_hidden_layer_sizes"
-            ),
-            domain_hidden_layer_sizes=check_layer_sizes(
-                self.domain_hidden_layer_sizes, "domain_hidden_layer_sizes"
-            ),
-            activation=self.activation,
-            dropout=self.dropout,
-            active_inputs=active,
-            generator=torch.Generator().manual_seed(seed),
-            dtype=dtype,
-        )
-
-    def _solver_params(self):
-        solver = _SOLVERS[self.solver] if isinstance(self.solver, str) else self.solver
-        if isinstance(solver, type) and not issubclass(solver, torch.optim.Optimizer):
-            raise TypeError(f"solver={solver!r} is not a class of torch optimizers.")
-        params = {
-            "optimizer": solver,
-            # Biases are left out by name: some solvers decay whatever they are not told about.
-            "optimizer__param_groups": [
-                ("*weight", {"weight_decay": self.alpha}),
-                ("*", {"weight_decay": 0}),
-            ],
-        }
-        if isinstance(self.solver, str):
-            params["optimizer__fused"] = True
-        if self.solver == "sgd":
-            params["optimizer__momentum"] = self.momentum
-        return params
-
-    def _make_callbacks(self, validation):
-        callbacks = list(self.callbacks or [])
-        if self.verbose:
-            callbacks.append(("sk_dann_progress_bar", EpochProgressBar()))
-        if validation is not None:
-            stopping = EarlyStopping(
-                monitor="valid_acc",
-                lower_is_better=False,
-                patience=self.n_iter_no_change,
-                threshold=self.tol,
-                threshold_mode="abs",
-                load_best=True,
-                sink=noop,
-            )
-            callbacks.append(("sk_dann_early_stopping", stopping))
-        return callbacks
-
     def _read_history(self, with_target):
-        # An interrupted epoch leaves a record without losses.
-        epochs = [record for record in self.net_.history if "label_loss" in record]
-        self.history_ = self.net_.history
+        self.history_ = epochs = self.net_.history
         self.n_iter_ = len(epochs)
         self.loss_curve_ = [record["label_loss"] for record in epochs]
         self.domain_loss_curve_ = [record["domain_loss"] for record in epochs if with_target]
@@ -552,6 +499,13 @@ class DANNClassifier(
             )
         return np.exp(self._infer(X, domain_log_proba_of))
 
+    @property
+    def _n_features_out(self):
+        network = self.net_.module_
+        with torch.inference_mode():
+            rows = torch.zeros(1, self.n_features_in_, dtype=next(network.parameters()).dtype)
+            return member_features(network, rows.to(self.net_.device)).shape[1]
+
     def transform(self, X):
         """Map rows to the domain-invariant features.
 
@@ -590,6 +544,22 @@ class DANNClassifier(
             if sample_weight is not None:
                 sample_weight = _safe_indexing(sample_weight, rows)
         return super().score(X, y, sample_weight)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "net_" not in state:
+            return state
+        cpu = torch.device("cpu")
+        net = self.net_ if self.net_.device == cpu else copy.deepcopy(self.net_).to(cpu)
+        return {**state, "net_": net, "_versions": current_versions()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        versions = state.pop("_versions", None)
+        super().__setstate__(state)
+        if versions is not None:
+            compare_versions(versions)
+            self.net_.to(device_here(self.device))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -24,9 +24,11 @@ from ..training import ValidationRows
 _DTYPES = [np.float64, np.float32]
 
 
-def check_source(estimator, X):
+def check_source(estimator, X, *, reset=True):
     """Validate the first argument of `fit`; the dtype it has is the one computed in."""
-    return validate_data(estimator, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_samples=2)
+    return validate_data(
+        estimator, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_samples=2, reset=reset
+    )
 
 
 def check_rows(estimator, X):

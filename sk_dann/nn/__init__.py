@@ -7,7 +7,9 @@ trained as one, sharing their batches.
 from ._gradient_reversal import GradientReversal, gradient_reversal
 from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
+from ._members import Members
 from ._network import DANNNetwork, NetworkOutput, make_network
+from ._random import isolated_random_state
 from ._schedules import constant, dann_lambda, dann_learning_rate
 from ._sparse import SparseBatch, csr_tensor, sparse_matmul
 
@@ -19,6 +21,7 @@ __all__ = [
     "LossTerms",
     "MemberDropout",
     "MemberLinear",
+    "Members",
     "NetworkOutput",
     "SparseBatch",
     "average_members",
@@ -29,6 +32,7 @@ __all__ = [
     "domain_log_proba",
     "domain_loss",
     "gradient_reversal",
+    "isolated_random_state",
     "label_loss",
     "make_network",
     "member_mlp",

@@ -168,6 +168,10 @@ class MemberDropout(nn.Module):
         draws = torch.rand(shape, dtype=torch.float32, generator=self.generator)
         return x * ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
 
+    def __getstate__(self):
+        # The generator is lent for the time of a fit; it is no part of what has been learned.
+        return {**super().__getstate__(), "generator": None}
+
     def extra_repr(self) -> str:
         return f"p={self.p}"
 

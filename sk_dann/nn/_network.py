@@ -1,5 +1,6 @@
 """The domain-adversarial network: features, label predictor, domain classifier."""
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor, nn
 
 from ._gradient_reversal import gradient_reversal
 from ._layers import InputMask, member_mlp
+from ._members import Members
+from ._random import isolated_random_state
 from ._sparse import SparseBatch
 
 
@@ -99,11 +102,15 @@ def make_network(
     domain_hidden_layer_sizes: tuple[int, ...] = (64,),
     activation: str = "relu",
     dropout: float = 0.0,
+    feature_extractor: type[nn.Module] | nn.Module | None = None,
+    label_predictor: type[nn.Module] | nn.Module | None = None,
+    domain_classifier: type[nn.Module] | nn.Module | None = None,
     active_inputs: Tensor | None = None,
+    example: Tensor | SparseBatch | None = None,
     generator: torch.Generator | None = None,
     dtype: torch.dtype | None = None,
 ) -> DANNNetwork:
-    """Make the default network: three perceptrons with K members each.
+    """Make a network of perceptrons with K members each, or of modules of your own.
 
     Parameters
     ----------
@@ -122,14 +129,27 @@ def make_network(
         Probability of dropping a unit, in the feature extractor and the label predictor's hidden
         layers. The domain classifier has none of its own: it is the adversary, and a weak one
         lets the domains stay apart.
+    feature_extractor, label_predictor, domain_classifier : Module class or instance, default=None
+        Modules to take instead of the perceptrons. The first takes (n, d), the others (n, h); they
+        return (n, h), (n, C) and (n, 1), or (n, S + 1) for several source domains. Classes are
+        called without arguments, once a member; instances are copied.
     active_inputs : Tensor of bool of shape (n_features,), default=None
         Marks with False the inputs that an `InputMask` sets to zero; none if None.
-    generator, dtype
-        As in `MemberLinear`.
+    example : Tensor or SparseBatch of shape (n, n_features), default=None
+        Rows to try modules of your own on; zeros if None.
+    generator : torch.Generator, default=None
+        Draws the initial weights; modules of your own draw them from torch's global generator,
+        which is seeded alike for the purpose and put back.
+    dtype : torch.dtype, default=None
 
     Returns
     -------
     DANNNetwork
+
+    Raises
+    ------
+    ValueError
+        If a module of your own does not take what it gets, or returns another width.
 
     Examples
     --------
@@ -140,32 +160,72 @@ def make_network(
     >>> output.label_logits.shape, output.domain_logits.shape
     (torch.Size([4, 2, 3]), torch.Size([4, 2, 1]))
     """
-    shared = {"n_members": n_members, "activation": activation, "dtype": dtype}
-    n_hidden = hidden_layer_sizes[-1]
-    # Drawn in this order, features and label predictor start from the same weights with and
+    if example is None:
+        example = torch.zeros(2, n_features, dtype=dtype)
+    shared = {
+        "n_members": n_members,
+        "activation": activation,
+        "generator": generator,
+        "dtype": dtype,
+    }
+    seed = 0 if generator is None else generator.initial_seed()
+
+    def part(name, module, sizes, example, n_outputs=None, dropout=0.0):
+        """Return the perceptron, or the user's module after it has been tried."""
+        if module is None:
+            linear_output = n_outputs is not None
+            mlp = member_mlp(sizes, dropout=dropout, linear_output=linear_output, **shared)
+            return mlp, torch.zeros(n_members, example.shape[-2], sizes[-1], dtype=dtype)
+        with isolated_random_state(seed):
+            members = Members([_instance(module) for _ in range(n_members)]).to(dtype)
+            return members, _try(name, module, members, example, n_outputs)
+
+    # Made in this order, features and label predictor start from the same weights with and
     # without a domain classifier.
-    feature_extractor = member_mlp(
-        (n_features, *hidden_layer_sizes),
-        dropout=dropout,
-        generator=generator,
-        **shared,
-    )
-    if active_inputs is not None:
-        feature_extractor.insert(0, InputMask(active_inputs))
-    label_predictor = member_mlp(
-        (n_hidden, *label_hidden_layer_sizes, n_classes),
-        dropout=dropout,
-        linear_output=True,
-        generator=generator,
-        **shared,
-    )
-    domain_classifier = None
-    if n_source_domains:
-        n_logits = 1 if n_source_domains == 1 else n_source_domains + 1
-        domain_classifier = member_mlp(
-            (n_hidden, *domain_hidden_layer_sizes, n_logits),
-            linear_output=True,
-            generator=generator,
-            **shared,
+    with torch.no_grad():
+        sizes = (n_features, *hidden_layer_sizes)
+        features, hidden = part(
+            "feature_extractor", feature_extractor, sizes, example, None, dropout
         )
-    return DANNNetwork(feature_extractor, label_predictor, domain_classifier)
+        n_hidden = hidden.shape[-1]
+        sizes = (n_hidden, *label_hidden_layer_sizes, n_classes)
+        labels, _ = part("label_predictor", label_predictor, sizes, hidden, n_classes, dropout)
+        domains = None
+        if n_source_domains:
+            n_logits = 1 if n_source_domains == 1 else n_source_domains + 1
+            sizes = (n_hidden, *domain_hidden_layer_sizes, n_logits)
+            domains, _ = part("domain_classifier", domain_classifier, sizes, hidden, n_logits)
+    if active_inputs is not None:
+        features = nn.Sequential(InputMask(active_inputs), features)
+    return DANNNetwork(features, labels, domains)
+
+
+def _instance(module: type[nn.Module] | nn.Module) -> nn.Module:
+    return copy.deepcopy(module) if isinstance(module, nn.Module) else module()
+
+
+def _try(name, module, members, example, n_outputs):
+    """Pass the example through the user's module and look at what comes out."""
+    kind = type(module).__name__ if isinstance(module, nn.Module) else module.__name__
+    members.eval()
+    try:
+        output = members(example)
+    except (RuntimeError, TypeError, IndexError) as error:
+        shape = tuple(example.shape[-2:])
+        raise ValueError(f"{name}={kind} failed on rows of shape {shape}: {error}") from error
+    members.train()
+    if output.dim() != 3 or output.shape[1] != example.shape[-2]:
+        raise ValueError(
+            f"{name}={kind} must return one row of outputs for each row, as a tensor of shape "
+            f"(n, width); for {example.shape[-2]} rows it returned shape {tuple(output.shape[1:])}."
+        )
+    if n_outputs not in (None, output.shape[-1]):
+        raise ValueError(
+            f"{name}={kind} returns {output.shape[-1]} outputs a row, but {n_outputs} are needed: "
+            + (
+                "one a class."
+                if name == "label_predictor"
+                else "a single logit for one source domain, else one a domain."
+            )
+        )
+    return output

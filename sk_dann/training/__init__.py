@@ -11,6 +11,7 @@ from ._inference import (
 )
 from ._net import DANNNet
 from ._progress import EpochProgressBar
+from ._rows import take_rows, to_batch
 
 __all__ = [
     "Batch",
@@ -24,4 +25,6 @@ __all__ = [
     "member_features",
     "network_dtype",
     "resolve_device",
+    "take_rows",
+    "to_batch",
 ]

@@ -1,13 +1,16 @@
 """The skorch net: its callbacks, history and checkpoints, around a lean training loop."""
 
+import copy
 import math
+import os
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from ..nn import MemberDropout, constant
+from ..nn import MemberDropout, Members, constant, isolated_random_state
 from ._inference import accuracy
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -59,12 +62,17 @@ class DANNNet(NeuralNet):
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
 
-    def train(self, stream, validation=None):
-        """Train for `max_epochs` epochs; a KeyboardInterrupt from outside is raised again.
+    def train(self, stream, n_epochs, validation=None):
+        """Train until the history holds `n_epochs` epochs.
+
+        A net that has been trained before, or that a callback has loaded a checkpoint into, goes
+        on from there, to the same bits as without the break. A KeyboardInterrupt from outside
+        is raised again.
 
         Parameters
         ----------
         stream : BatchStream
+        n_epochs : int
         validation : ValidationRows, default=None
 
         Returns
@@ -72,15 +80,67 @@ class DANNNet(NeuralNet):
         self
         """
         self._stopped_by_callback = False
+        self.max_epochs = n_epochs
         self.notify("on_train_begin", X=stream, y=None)
         try:
-            self.fit_loop(stream, validation)
+            self.fit_loop(stream, validation, epochs=self.n_epochs_left)
         except KeyboardInterrupt:
             if not self._stopped_by_callback:
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
+            if self.history and "train_loss" not in self.history[-1]:
+                del self.history[-1]  # an epoch that was broken off
         return self
+
+    def continue_from(self, other):
+        """Take over what another net of the same shape has learned so far.
+
+        Raises
+        ------
+        ValueError
+            If the networks differ in shape.
+        """
+        try:
+            self.module_.load_state_dict(other.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(f"The networks differ: {error}") from error
+        if type(self.optimizer_) is type(other.optimizer_):
+            groups = self.optimizer_.state_dict()["param_groups"]
+            state = {**other.optimizer_.state_dict(), "param_groups": groups}
+            self.optimizer_.load_state_dict(state)
+        self.history = other.history
+
+    def snapshot(self):
+        """Return a net that predicts like this one does now, whatever becomes of this one."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), module_=copy.deepcopy(self.module_))
+        return other
+
+    def to(self, device):
+        """Move the network and the optimizer's state; return the net."""
+        if torch.device(self.device) != device:
+            self.device = device
+            self.module_.to(device)
+            self.criterion_.to(device)
+            for state in self.optimizer_.state.values():
+                state.update({k: v.to(device) for k, v in state.items() if torch.is_tensor(v)})
+        return self
+
+    def save_params(self, use_safetensors=False, **files):
+        """Save as skorch does, but so that a file is there as a whole or not at all."""
+        for name, file in files.items():
+            if isinstance(file, str | os.PathLike):
+                unfinished = f"{os.fspath(file)}.unfinished"
+                super().save_params(**{name: unfinished}, use_safetensors=use_safetensors)
+                os.replace(unfinished, file)
+            elif file is not None:
+                super().save_params(**{name: file}, use_safetensors=use_safetensors)
+
+    @property
+    def n_epochs_left(self):
+        """Number of epochs that are still to be trained."""
+        return max(0, self.max_epochs - len(self.history))
 
     def notify(self, method_name, **cb_kwargs):
         """Notify the callbacks; a KeyboardInterrupt of theirs is skorch's way to ask for a stop."""
@@ -108,17 +168,17 @@ class DANNNet(NeuralNet):
             return
         epoch = len(self.history) - 1
         self._set_training(True)
-        self._seed_dropout(epoch)
         self._batches_are_heard = any(
             getattr(type(callback), hook) is not getattr(Callback, hook)
             for _, callback in self.callbacks_
             for hook in _BATCH_HOOKS
         )
         totals, n_rows = 0.0, 0
-        for step, batch in enumerate(iterator.epoch(epoch)):
-            self._set_progress((epoch + step / len(iterator)) / self.max_epochs)
-            totals = totals + step_fn(batch)["terms"] * len(batch)
-            n_rows += len(batch)
+        with self._seeded(epoch):
+            for step, batch in enumerate(iterator.epoch(epoch)):
+                self._set_progress((epoch + step / len(iterator)) / self.max_epochs)
+                totals = totals + step_fn(batch)["terms"] * len(batch)
+                n_rows += len(batch)
         self._record_epoch((totals / n_rows).tolist())
 
     def train_step(self, batch, **fit_params):
@@ -156,30 +216,35 @@ class DANNNet(NeuralNet):
             for group in self.optimizer_.param_groups:
                 group["lr"] = rate
 
-    def _seed_dropout(self, epoch):
+    @contextmanager
+    def _seeded(self, epoch):
         # Seeded anew each epoch: a resumed fit needs the epoch's number, not a random state.
-        seed = np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(seed[0]))
-        for module in self.module_.modules():
+        seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0])
+        modules = list(self.module_.modules())
+        generator = torch.Generator().manual_seed(seed)
+        for module in modules:
             if isinstance(module, MemberDropout):
                 module.generator = generator
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Leave nothing in the network that cannot be copied or stored."""
-        for module in self.module_.modules():
-            if isinstance(module, MemberDropout):
-                module.generator = None
+        # Only users' own modules may draw from the global generators, which threads share.
+        own = any(isinstance(module, Members) for module in modules)
+        with isolated_random_state(seed, self.device) if own else nullcontext():
+            yield
 
     def _record_epoch(self, terms):
         names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
-        for name, value in zip(names, terms, strict=False):
-            self.history.record(name, value)
+        record = dict(zip(names, terms, strict=False))
+        for name, value in record.items():
             if not math.isfinite(value):
                 raise ValueError(
                     f"Training diverged: {name} became {value} in epoch {len(self.history)}. "
                     "Scale the features (for example with StandardScaler), or lower "
                     f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
                 )
+        for name, value in record.items():
+            self.history.record(name, value)
+        if not self._batches_are_heard:
+            # skorch's Checkpoint looks at the last batch, whether it has to say something or not.
+            self.history.new_batch()
         if len(terms) > 2:
             self.history.record("lambda_adapt", self._lambda)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])

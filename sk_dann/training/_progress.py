@@ -8,7 +8,7 @@ class EpochProgressBar(Callback):
     """Shows the epochs done and the latest losses; gone without a trace in the saved net."""
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="DANN")
+        self.bar_ = tqdm(total=net.max_epochs, initial=len(net.history), unit="epoch", desc="DANN")
 
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]

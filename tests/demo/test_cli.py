@@ -50,7 +50,7 @@ def test_numbers_are_the_estimators_own(food_pair):
     X_src, X_held, y_src, y_held = train_test_split(
         data.X_src, data.y_src, test_size=0.2, stratify=data.y_src, random_state=5
     )
-    tfidf = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+    tfidf = TfidfVectorizer(sublinear_tf=True, min_df=2, dtype=np.float32)
     tfidf.fit(np.concatenate([X_src, data.X_tgt]))
     settings = {"hidden_layer_sizes": (50,), "n_estimators": 4, "max_iter": 3, "random_state": 5}
     expected = []

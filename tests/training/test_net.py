@@ -1,5 +1,7 @@
 """What skorch's callbacks see of the training loop."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -65,7 +67,7 @@ def test_batches_are_recorded_when_somebody_listens_and_only_then(moons):
     assert [batch["train_loss"] for batch in batches] == recorder.losses[-3:]
     assert [batch["train_batch_size"] for batch in batches] == [40, 40, 40]
     silent = _fit(moons)
-    assert silent.history_[-1]["batches"] == []
+    assert silent.history_[-1]["batches"] == [{}]
     # Listening changes nothing.
     assert silent.loss_curve_ == heard.loss_curve_
     assert heard.history_[-1]["train_loss"] == pytest.approx(np.mean(recorder.losses[-3:]))
@@ -141,6 +143,6 @@ def test_a_diverging_loss_ends_the_fit_with_advice(moons):
         _fit(moons, solver="sgd", learning_rate_init=1e30, max_iter=20)
 
 
-def test_the_saved_net_holds_no_random_generator(moons):
-    clf = _fit(moons, dropout=0.5)
-    assert all(getattr(m, "generator", None) is None for m in clf.net_.module_.modules())
+def test_the_stored_network_holds_no_random_generator(moons):
+    module = copy.deepcopy(_fit(moons, dropout=0.5).net_.module_)
+    assert all(getattr(m, "generator", None) is None for m in module.modules())

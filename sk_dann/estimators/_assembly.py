@@ -1,0 +1,142 @@
+"""From an estimator's parameters to the net that is trained."""
+
+import math
+
+import torch
+from skorch.callbacks import EarlyStopping
+from skorch.utils import noop
+
+from ..nn import DANNLoss, constant, dann_lambda, dann_learning_rate, make_network
+from ..training import DANNNet, EpochProgressBar, take_rows, to_batch
+from ._callbacks import ScikitLearnCallbacks
+from ._validation import check_layer_sizes, check_schedule
+
+LAMBDA_SCHEDULES = {"dann": dann_lambda, "constant": constant}
+LR_SCHEDULES = {"dann": dann_learning_rate, "constant": constant}
+SOLVERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+# max_iter="auto", chosen on the Amazon development tasks with 2000 and with 500 rows a domain.
+_MIN_EPOCHS, _MIN_STEPS = 20, 640
+
+
+def make_net(estimator, data, validation, seed, dtype, device):
+    """Make the net with its callbacks, ready to be trained.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+        Knows its parameters and `classes_`.
+    data : DomainData
+    validation : ValidationRows or None
+    seed : int
+    dtype : torch.dtype
+    device : torch.device
+
+    Returns
+    -------
+    DANNNet
+    """
+    lambda_schedule = check_schedule(estimator.lambda_schedule, LAMBDA_SCHEDULES, "lambda_schedule")
+    lr_schedule = check_schedule(estimator.learning_rate, LR_SCHEDULES, "learning_rate")
+    net = DANNNet(
+        _make_network(estimator, data, seed, dtype),
+        criterion=DANNLoss,
+        lambda_adapt=estimator.lambda_adapt,
+        lambda_schedule=lambda_schedule,
+        lr_schedule=lr_schedule,
+        lr=estimator.learning_rate_init,
+        train_split=None,
+        callbacks=make_callbacks(estimator, data, validation),
+        device=device,
+        seed=seed,
+        # Only callbacks that the user passed speak, and those are meant to.
+        verbose=1,
+        **_solver_params(estimator),
+    ).initialize()
+    if estimator.alpha > 0 and "weight_decay" not in net.optimizer_.defaults:
+        raise ValueError(
+            f"solver={estimator.solver!r} has no weight decay, so alpha={estimator.alpha} would "
+            "be ignored; set alpha=0."
+        )
+    return net
+
+
+def count_epochs(max_iter, n_steps):
+    """Return the number of epochs of `n_steps` steps that `max_iter` stands for."""
+    return max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / n_steps)) if max_iter == "auto" else max_iter
+
+
+def _make_network(estimator, data, seed, dtype):
+    constant_columns = data.constant_source_columns()
+    sizes = {
+        name: check_layer_sizes(getattr(estimator, name), name, min_layers)
+        for name, min_layers in (
+            ("hidden_layer_sizes", 1),
+            ("label_hidden_layer_sizes", 0),
+            ("domain_hidden_layer_sizes", 0),
+        )
+    }
+    example = take_rows(data.X_source, data.source_rows[:2])
+    return make_network(
+        data.X_source.shape[1],
+        len(estimator.classes_),
+        0 if data.X_target is None else data.n_source_domains,
+        n_members=estimator.n_estimators,
+        **sizes,
+        activation=estimator.activation,
+        dropout=estimator.dropout,
+        feature_extractor=estimator.feature_extractor,
+        label_predictor=estimator.label_predictor,
+        domain_classifier=estimator.domain_classifier,
+        active_inputs=torch.from_numpy(~constant_columns) if constant_columns.any() else None,
+        example=to_batch(example, torch.device("cpu"), dtype),
+        generator=torch.Generator().manual_seed(seed),
+        dtype=dtype,
+    )
+
+
+def _solver_params(estimator):
+    solver = estimator.solver
+    named = isinstance(solver, str)
+    optimizer = SOLVERS[solver] if named else solver
+    if isinstance(optimizer, type) and not issubclass(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"solver={solver!r} is not a class of torch optimizers.")
+    params = {
+        "optimizer": optimizer,
+        # Biases are left out by name: some solvers decay whatever they are not told about.
+        "optimizer__param_groups": [
+            ("*weight", {"weight_decay": estimator.alpha}),
+            ("*", {"weight_decay": 0}),
+        ],
+    }
+    if named:
+        params["optimizer__fused"] = True
+    if solver == "sgd":
+        params["optimizer__momentum"] = estimator.momentum
+    return params
+
+
+def make_callbacks(estimator, data, validation):
+    """List the user's callbacks and those that parameters stand for, in skorch's form."""
+    callbacks = list(estimator.callbacks or [])
+    if estimator.verbose:
+        callbacks.append(("sk_dann_progress_bar", EpochProgressBar()))
+    if validation is not None:
+        stopping = EarlyStopping(
+            monitor="valid_acc",
+            lower_is_better=False,
+            patience=estimator.n_iter_no_change,
+            threshold=estimator.tol,
+            threshold_mode="abs",
+            load_best=True,
+            sink=noop,
+        )
+        callbacks.append(("sk_dann_early_stopping", stopping))
+    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+        told = ScikitLearnCallbacks(
+            estimator,
+            X=lambda: take_rows(data.X_source, data.source_rows),
+            y=lambda: estimator.classes_[data.y],
+        )
+        callbacks.append(("sk_dann_scikit_learn", told))
+    return callbacks
