@@ -177,7 +177,7 @@ def make_network(
             mlp = member_mlp(sizes, dropout=dropout, linear_output=linear_output, **shared)
             return mlp, torch.zeros(n_members, example.shape[-2], sizes[-1], dtype=dtype)
         with isolated_random_state(seed):
-            members = Members([_instance(module) for _ in range(n_members)]).to(dtype)
+            members = Members([_instance(name, module) for _ in range(n_members)]).to(dtype)
             return members, _try(name, module, members, example, n_outputs)
 
     # Made in this order, features and label predictor start from the same weights with and
@@ -200,8 +200,11 @@ def make_network(
     return DANNNetwork(features, labels, domains)
 
 
-def _instance(module: type[nn.Module] | nn.Module) -> nn.Module:
-    return copy.deepcopy(module) if isinstance(module, nn.Module) else module()
+def _instance(name, module):
+    instance = copy.deepcopy(module) if isinstance(module, nn.Module) else module()
+    if not isinstance(instance, nn.Module):
+        raise TypeError(f"{name}={module!r} is neither a torch Module nor a class of them.")
+    return instance
 
 
 def _try(name, module, members, example, n_outputs):
