@@ -10,13 +10,17 @@ import numpy as np
 from scipy import sparse
 
 
-def split_sample_domain(sample_domain):
+def split_sample_domain(sample_domain, n_samples, *, need_target=True):
     """Find the source and target rows that `sample_domain` marks.
 
     Parameters
     ----------
     sample_domain : array-like of int of shape (n_samples,)
         Positive for source rows, one number a source domain; negative for target rows.
+    n_samples : int
+        Number of rows that it must mark.
+    need_target : bool, default=True
+        Whether a lack of target rows is an error.
 
     Returns
     -------
@@ -26,11 +30,14 @@ def split_sample_domain(sample_domain):
     Raises
     ------
     ValueError
-        If it is not one-dimensional, holds zeros or fractions, or lacks one of the two sides.
+        If it has another shape, holds zeros or fractions, or lacks one of the two sides.
     """
     values = np.asarray(sample_domain)
-    if values.ndim != 1:
-        raise ValueError(f"sample_domain must have shape (n_samples,), got {values.shape}.")
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"sample_domain has shape {values.shape}, but must have shape (n_samples,) = "
+            f"({n_samples},)."
+        )
     if values.dtype.kind not in "iuf" or np.any(values != np.round(values)):
         raise ValueError(
             f"sample_domain must hold integers (positive for source rows, negative for target "
@@ -43,12 +50,40 @@ def split_sample_domain(sample_domain):
             "no negative entries",
             "there are no target rows to adapt to; leave sample_domain out to train without a "
             "target",
-            np.all(values > 0),
+            need_target and np.all(values > 0),
         ),
     ):
         if found:
             raise ValueError(f"sample_domain has {sign}: {what}.")
     return np.flatnonzero(values > 0), np.flatnonzero(values < 0)
+
+
+def select_labels(y, rows):
+    """Pick the labels of some rows, untouched by whatever stands on the others.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        In a list, or an array of objects, placeholders of another kind do not matter.
+    rows : ndarray of int
+
+    Returns
+    -------
+    ndarray of shape (len(rows),)
+        Numbers that were boxed because of the placeholders are numbers again.
+    """
+    if isinstance(y, list | tuple):
+        labels = np.empty(len(y), dtype=object)
+        labels[:] = y
+    else:
+        labels = np.asarray(y)
+    labels = labels[rows]
+    if labels.dtype == object:
+        plain = np.asarray(labels.tolist())
+        strings = all(isinstance(label, str) for label in labels)
+        if plain.dtype.kind in "iufb" or (strings and isinstance(y, list | tuple)):
+            return plain
+    return labels
 
 
 @dataclass(frozen=True)
@@ -179,21 +214,22 @@ def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):
     source = _some_rows(data.X_source, data.source_rows)
     target = _some_rows(data.X_target, data.target_rows)
     if sparse.issparse(source):
-        if not (source.nnz and target.nnz):
+        if not (source.count_nonzero() and target.count_nonzero()):
             return None
-        # In float64: squares of float32 values can overflow.
-        sizes = [np.sqrt(np.mean(np.square(part.data, dtype=float))) for part in (source, target)]
-        ratio = sizes[1] / sizes[0] if sizes[0] > 0 else 1.0
+        sizes = [_root_mean_square(part.data[part.data != 0]) for part in (source, target)]
+        ratio = sizes[1] / sizes[0]
         if 1 / sparse_factor < ratio < sparse_factor:
             return None
         return f"its stored values are {ratio:.3g} times the size of the source's"
-    spread, width = source.std(axis=0, dtype=float), target.std(axis=0, dtype=float)
-    varies = (spread > 0) & (width > 0)
-    if not varies.any():
-        return None
-    centre = source.mean(axis=0, dtype=float)
-    distance = np.sqrt(np.mean(np.square(target - centre), axis=0))
-    off = (distance > dense_factor * spread) | (width < spread / dense_factor)
+    # Values whose squares overflow end as infinite or undefined, and count as no evidence.
+    with np.errstate(all="ignore"):
+        spread, width = source.std(axis=0, dtype=float), target.std(axis=0, dtype=float)
+        varies = (spread > 0) & (width > 0)
+        if not varies.any():
+            return None
+        centre = source.mean(axis=0, dtype=float)
+        distance = np.sqrt(np.mean(np.square(target - centre), axis=0))
+        off = (distance > dense_factor * spread) | (width < spread / dense_factor)
     off = off[varies]
     if off.mean() < 0.25:
         return None
@@ -205,4 +241,10 @@ def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):
 
 def _some_rows(X, rows, n=2048):
     """At most `n` of the rows, evenly spread: enough to see a scale, cheap on any table."""
-    return X[rows[:: max(1, len(rows) // n)]]
+    return X[rows[:: -(-len(rows) // n)]]
+
+
+def _root_mean_square(values):
+    # Scaled first: the squares of what is allowed may not be.
+    largest = np.abs(values).max().astype(float)
+    return largest * np.sqrt(np.mean(np.square(values / largest, dtype=float)))

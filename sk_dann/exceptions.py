@@ -1,5 +1,8 @@
 """Warnings of sk_dann, each with a class of its own so that it can be filtered or made an error."""
 
+import sys
+import warnings
+
 __all__ = ["NoTargetWarning", "StoredElsewhereWarning", "UntransformedTargetWarning"]
 
 
@@ -41,3 +44,16 @@ class UntransformedTargetWarning(UserWarning):
     >>> from sk_dann.exceptions import UntransformedTargetWarning
     >>> warnings.simplefilter("error", UntransformedTargetWarning)  # stop rather than warn
     """
+
+
+def warn_user(message, category=UserWarning):
+    """Warn at the line that called into the library, however many decorators lie between."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_library(frame.f_back):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level + 1)
+
+
+def _is_library(frame):
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package in ("sk_dann", "sklearn", "skorch", "joblib", "contextlib")

@@ -14,6 +14,8 @@ torch.set_num_threads(1)
 # "ci" draws the same examples in every run; look wider with --hypothesis-profile=thorough.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
+# Wide rather than deep, for tests/test_fuzz.py.
+settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 settings.load_profile("ci")
 
 # Resolved at once, so that tests may change the working directory.

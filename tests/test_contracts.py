@@ -61,6 +61,7 @@ def test_scikit_learn_checks(estimator, check):
         lambda y, rng: np.full(len(y), None),
         lambda y, rng: rng.choice(["x", "y"], len(y)).astype(object),
         lambda y, rng: np.full(len(y), 77),
+        lambda y, rng: ["?"] * len(y),
     ],
 )
 def test_labels_of_target_rows_are_never_read(estimator, data, scramble):
@@ -70,7 +71,8 @@ def test_labels_of_target_rows_are_never_read(estimator, data, scramble):
     truth = (X_tgt[:, 0] > 0.5).astype(int)
     fits = []
     for target_labels in (truth, scramble(truth, np.random.default_rng(1))):
-        labels = np.concatenate([target_labels, y])
+        as_list = isinstance(target_labels, list)
+        labels = target_labels + y.tolist() if as_list else np.concatenate([target_labels, y])
         fits.append(clone(estimator).fit(stacked, labels, sample_domain=domain))
     one, other = fits
     assert np.issubdtype(other.classes_.dtype, np.number)

@@ -9,6 +9,7 @@ from sk_dann.domains import (
     DomainData,
     column_range,
     looks_untransformed,
+    select_labels,
     split_sample_domain,
 )
 
@@ -27,7 +28,7 @@ def _data(X_source, X_target=None, **fields):
 
 
 def test_sample_domain_marks_source_and_target():
-    source, target = split_sample_domain([1, -1, 2, -5, 1])
+    source, target = split_sample_domain([1, -1, 2, -5, 1], 5)
     assert source.tolist() == [0, 2, 4]
     assert target.tolist() == [1, 3]
 
@@ -47,7 +48,30 @@ def test_sample_domain_marks_source_and_target():
 )
 def test_bad_sample_domain_is_named(sample_domain, message):
     with pytest.raises(ValueError, match=message):
-        split_sample_domain(sample_domain)
+        split_sample_domain(sample_domain, len(sample_domain))
+
+
+def test_sample_domain_must_mark_every_row():
+    with pytest.raises(ValueError, match=r"shape \(2,\), but must have .* \(3,\)"):
+        split_sample_domain([1, -1], 3)
+
+
+def test_a_fold_of_source_rows_needs_no_target():
+    source, target = split_sample_domain([1, 2], 2, need_target=False)
+    assert source.tolist() == [0, 1]
+    assert target.tolist() == []
+
+
+@pytest.mark.parametrize("placeholder", [None, "?", np.nan, 7, [1, 2]])
+def test_placeholders_leave_the_labels_as_they_are(placeholder):
+    rows = np.array([0, 2])
+    picked = select_labels([3, placeholder, 5], rows)
+    assert picked.tolist() == [3, 5]
+    assert picked.dtype.kind == "i"
+    assert select_labels(["a", placeholder, "b"], rows).tolist() == ["a", "b"]
+    boxed = np.empty(3, dtype=object)
+    boxed[:] = [True, placeholder, False]
+    assert select_labels(boxed, rows).dtype == bool
 
 
 @given(

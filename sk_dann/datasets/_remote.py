@@ -103,6 +103,8 @@ def _fetch_rest(url, part):
             return
         response.raise_for_status()
         resumes = response.status_code == requests.codes.partial_content
+        # Below 2.0, urllib3 takes a cut answer for a whole one unless told otherwise.
+        response.raw.enforce_content_length = True
         with part.open("ab" if resumes else "wb") as file:
             for chunk in response.iter_content(_CHUNK_SIZE):
                 file.write(chunk)

@@ -3,11 +3,11 @@
 import math
 
 import torch
-from skorch.callbacks import EarlyStopping
-from skorch.utils import noop
+from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks.scoring import ScoringBase
 
 from ..nn import DANNLoss, constant, dann_lambda, dann_learning_rate, make_network
-from ..training import DANNNet, EpochProgressBar, take_rows, to_batch
+from ..training import DANNNet, EpochProgressBar, SettledEarlyStopping, take_rows, to_batch
 from ._callbacks import ScikitLearnCallbacks
 from ._validation import check_layer_sizes, check_schedule
 
@@ -52,7 +52,13 @@ def make_net(estimator, data, validation, seed, dtype, device):
         # Only callbacks that the user passed speak, and those are meant to.
         verbose=1,
         **_solver_params(estimator),
-    ).initialize()
+    )
+    try:
+        net.initialize()
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"solver={estimator.solver!r} or callbacks: {error}") from error
+    if not isinstance(net.optimizer_, torch.optim.Optimizer):
+        raise TypeError(f"solver={estimator.solver!r} makes no torch optimizer.")
     if estimator.alpha > 0 and "weight_decay" not in net.optimizer_.defaults:
         raise ValueError(
             f"solver={estimator.solver!r} has no weight decay, so alpha={estimator.alpha} would "
@@ -64,6 +70,27 @@ def make_net(estimator, data, validation, seed, dtype, device):
 def count_epochs(max_iter, n_steps):
     """Return the number of epochs of `n_steps` steps that `max_iter` stands for."""
     return max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / n_steps)) if max_iter == "auto" else max_iter
+
+
+def _check_callback(callback, estimator):
+    named = isinstance(callback, tuple) and len(callback) == 2
+    callback = callback[1] if named else callback
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback):
+        raise TypeError(
+            f"callbacks must hold skorch callbacks, or pairs of a name and one; got {callback!r}. "
+            "Those of scikit-learn are passed to set_callbacks."
+        )
+    if issubclass(kind, ScoringBase):
+        raise ValueError(
+            f"callbacks holds {kind.__name__}, which wants a skorch Dataset; use early_stopping, "
+            "or scikit-learn's ScoringMonitor through set_callbacks."
+        )
+    if issubclass(kind, LRScheduler) and estimator.learning_rate != "constant":
+        raise ValueError(
+            f"callbacks holds {kind.__name__} while learning_rate={estimator.learning_rate!r} sets "
+            'the rate in each step; use learning_rate="constant" with it.'
+        )
 
 
 def _make_network(estimator, data, seed, dtype):
@@ -101,6 +128,12 @@ def _solver_params(estimator):
     optimizer = SOLVERS[solver] if named else solver
     if isinstance(optimizer, type) and not issubclass(optimizer, torch.optim.Optimizer):
         raise TypeError(f"solver={solver!r} is not a class of torch optimizers.")
+    if optimizer is torch.optim.LBFGS:
+        raise ValueError("solver=LBFGS takes full batches and a closure; take one that steps.")
+    if "weight_decay" in getattr(optimizer, "keywords", {}):
+        raise ValueError(
+            "solver is a partial with weight_decay, which alpha would override; set alpha instead."
+        )
     params = {
         "optimizer": optimizer,
         # Biases are left out by name: some solvers decay whatever they are not told about.
@@ -119,18 +152,12 @@ def _solver_params(estimator):
 def make_callbacks(estimator, data, validation):
     """List the user's callbacks and those that parameters stand for, in skorch's form."""
     callbacks = list(estimator.callbacks or [])
+    for callback in callbacks:
+        _check_callback(callback, estimator)
     if estimator.verbose:
         callbacks.append(("sk_dann_progress_bar", EpochProgressBar()))
     if validation is not None:
-        stopping = EarlyStopping(
-            monitor="valid_acc",
-            lower_is_better=False,
-            patience=estimator.n_iter_no_change,
-            threshold=estimator.tol,
-            threshold_mode="abs",
-            load_best=True,
-            sink=noop,
-        )
+        stopping = SettledEarlyStopping(estimator.n_iter_no_change, estimator.tol)
         callbacks.append(("sk_dann_early_stopping", stopping))
     if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
         told = ScikitLearnCallbacks(

@@ -1,7 +1,6 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,10 +12,13 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..domains import split_sample_domain
+from ..exceptions import warn_user
 from ..training import (
     BatchStream,
     domain_log_proba_of,
@@ -31,6 +33,7 @@ from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
     check_domains,
+    check_labels,
     check_rows,
     check_source,
     check_validation_set,
@@ -102,9 +105,11 @@ class DANNClassifier(
         many as make 640 steps: with fewer the domains have hardly begun to play their game.
     early_stopping : bool, default=False
         Stop when the accuracy on held-out *source* rows has not improved by `tol` for
-        `n_iter_no_change` epochs, and go back to the best weights. Source accuracy says little
-        about adaptation; the rows held out are `validation_fraction` of the source, stratified,
-        or the `X_val` and `y_val` of :meth:`fit`.
+        `n_iter_no_change` epochs, and go back to the best weights. Epochs count once the schedule
+        of λ has come to nine tenths of its end: source accuracy is often best before adapting
+        has begun, and says little about adaptation. The rows held out are
+        `validation_fraction` of the source, stratified, or the `X_val` and `y_val` of
+        :meth:`fit`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the source rows held out for early stopping.
     n_iter_no_change : int, default=10
@@ -175,14 +180,14 @@ class DANNClassifier(
     The network computes in the dtype of the source: float32 is faster and enough, so
     ``TfidfVectorizer(dtype=np.float32)``. Sparse matrices stay sparse.
 
-    Columns that are constant in the source get zero weights: no label teaches the network what
-    to make of them, so they could only be noise on the target.
+    Columns that are constant in the source are left out: no label teaches the network what to
+    make of them, so they could only be noise on the target.
 
     Adapting makes the predicted class shares of the target resemble the source's. Where the true
     shares differ much, it can do harm.
 
-    Weighted rows are equivalent to repeated rows when a step holds all of them; mini-batches as
-    such are not, since they are drawn regardless of the weights.
+    Without a target, weighted rows are equivalent to repeated rows as long as a step holds all of
+    them. Mini-batches as such are not, since they are drawn regardless of the weights.
 
     References
     ----------
@@ -380,11 +385,9 @@ class DANNClassifier(
         if last is not None:
             net.continue_from(last)
             if len(net.history) >= n_epochs:
-                warnings.warn(
+                warn_user(
                     f"warm_start=True and {len(net.history)} epochs are done already: "
-                    f"max_iter={self.max_iter!r} leaves nothing to train. Raise it.",
-                    UserWarning,
-                    stacklevel=4,
+                    f"max_iter={self.max_iter!r} leaves nothing to train. Raise it."
                 )
         self.n_source_domains_ = data.n_source_domains
         self.net_ = net
@@ -404,7 +407,7 @@ class DANNClassifier(
         self.validation_scores_ = scores or None
 
     def _infer(self, X, read):
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         X = check_rows(self, X)
         values = infer(self.net_.module_, X, read, self.net_.device)
         if not np.isfinite(values).all():
@@ -491,7 +494,7 @@ class DANNClassifier(
         ValueError
             If the estimator was fitted without a target.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         if self.net_.module_.domain_classifier is None:
             raise ValueError(
                 "predict_domain_proba needs a domain classifier, and this estimator was fitted "
@@ -536,14 +539,14 @@ class DANNClassifier(
         -------
         float
         """
-        if sample_domain is not None:
-            rows = np.flatnonzero(np.asarray(sample_domain) > 0)
-            if len(rows) == 0:
-                raise ValueError("sample_domain has no positive entries: nothing to score.")
-            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-            if sample_weight is not None:
-                sample_weight = _safe_indexing(sample_weight, rows)
-        return super().score(X, y, sample_weight)
+        if sample_domain is None:
+            return super().score(X, y, sample_weight)
+        predicted = self.predict(X)
+        rows, _ = split_sample_domain(sample_domain, len(predicted), need_target=False)
+        labels = check_labels(self, y, len(predicted), rows)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)[rows]
+        return accuracy_score(labels, predicted[rows], sample_weight=sample_weight)
 
     def __getstate__(self):
         state = super().__getstate__()

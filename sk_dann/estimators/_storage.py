@@ -1,11 +1,10 @@
 """What a stored estimator remembers of the place it comes from."""
 
-import warnings
 from importlib.metadata import version
 
 import torch
 
-from ..exceptions import StoredElsewhereWarning
+from ..exceptions import StoredElsewhereWarning, warn_user
 from ..training import resolve_device
 
 _PACKAGES = ("sk-dann", "scikit-learn", "skorch", "torch")
@@ -24,11 +23,10 @@ def compare_versions(stored):
         if stored.get(package, now) != now
     ]
     if changed:
-        warnings.warn(
+        warn_user(
             f"The estimator was stored with {', '.join(changed)}. It may behave differently or "
             "fail; better fit it anew, or load it with the versions it was stored with.",
             StoredElsewhereWarning,
-            stacklevel=3,
         )
 
 
@@ -37,7 +35,5 @@ def device_here(device):
     try:
         return resolve_device(device)
     except ValueError as error:
-        warnings.warn(
-            f"{error} The loaded estimator uses the CPU.", StoredElsewhereWarning, stacklevel=3
-        )
+        warn_user(f"{error} The loaded estimator uses the CPU.", StoredElsewhereWarning)
         return torch.device("cpu")

@@ -1,14 +1,16 @@
 """From what users pass to `fit` to a `DomainData`, or to an error that says what to do."""
 
-import warnings
+import re
 from collections.abc import Iterable
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
@@ -17,23 +19,37 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..domains import DomainData, looks_untransformed, split_sample_domain
-from ..exceptions import NoTargetWarning, UntransformedTargetWarning
+from ..domains import DomainData, looks_untransformed, select_labels, split_sample_domain
+from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
 from ..training import ValidationRows
 
 _DTYPES = [np.float64, np.float32]
 
 
+@contextmanager
+def _naming(argument):
+    """Let errors name the argument, which those of scikit-learn's checks do only sometimes."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if re.search(rf"\b{argument}\b", str(error)):
+            raise
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{argument}: {error}") from error
+
+
 def check_source(estimator, X, *, reset=True):
     """Validate the first argument of `fit`; the dtype it has is the one computed in."""
-    return validate_data(
-        estimator, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_samples=2, reset=reset
-    )
+    with _naming("X"):
+        return validate_data(
+            estimator, X, accept_sparse="csr", dtype=_DTYPES, ensure_min_samples=2, reset=reset
+        )
 
 
 def check_rows(estimator, X):
     """Validate what is passed to a fitted estimator's methods."""
-    return validate_data(estimator, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
+    with _naming("X"):
+        return validate_data(estimator, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
 
 
 def check_second_matrix(estimator, X, name, dtype):
@@ -53,7 +69,10 @@ def check_second_matrix(estimator, X, name, dtype):
     -------
     ndarray or CSR matrix of shape (n, n_features_in_)
     """
-    checked = check_array(X, accept_sparse="csr", dtype=dtype, input_name=name, estimator=estimator)
+    with _naming(name):
+        checked = check_array(
+            X, accept_sparse="csr", dtype=dtype, input_name=name, estimator=estimator
+        )
     if checked.shape[1] != estimator.n_features_in_:
         raise ValueError(
             f"{name} has {checked.shape[1]} features, but the source has "
@@ -62,11 +81,9 @@ def check_second_matrix(estimator, X, name, dtype):
     source_named = hasattr(estimator, "feature_names_in_")
     if source_named != (_get_feature_names(X) is not None):
         here, there = (name, "the source") if not source_named else ("the source", name)
-        warnings.warn(
+        warn_user(
             f"{here} has column names and {there} has none, so that {name}'s columns are the "
-            "source's can only be assumed.",
-            UserWarning,
-            stacklevel=4,
+            "source's can only be assumed."
         )
         return checked
     try:
@@ -88,17 +105,16 @@ def check_labels(estimator, y, n_samples, rows, name="y"):
             f"{type(estimator).__name__} requires {name} to be passed, but the target "
             f"{name} is None."
         )
-    y = column_or_1d(y, warn=True)
-    if len(y) != n_samples:
-        raise ValueError(
-            f"{name} has {len(y)} labels for {n_samples} rows: inconsistent numbers of samples."
-        )
-    y = y[rows]
-    if y.dtype == object and type_of_target(y, input_name=name) == "unknown":
-        # Numbers that were boxed because of the placeholders on target rows.
-        y = np.asarray(y.tolist())
-    assert_all_finite(y, input_name=name, estimator_name=type(estimator).__name__)
-    check_classification_targets(y)
+    with _naming(name):
+        if not isinstance(y, list | tuple) or np.ndim(y[:1]) != 1:
+            y = column_or_1d(y, warn=True)
+        if len(y) != n_samples:
+            raise ValueError(
+                f"{name} has {len(y)} labels for {n_samples} rows: inconsistent numbers of samples."
+            )
+        y = select_labels(y, rows)
+        assert_all_finite(y, input_name=name, estimator_name=type(estimator).__name__)
+        check_classification_targets(y)
     return y
 
 
@@ -116,34 +132,33 @@ def check_domains(estimator, X, y, X_tgt, sample_domain):
         source_domain = np.zeros(n_samples, dtype=np.int64)
         data = DomainData(X, rows, source_domain, labels)
         if X_tgt is None:
-            warnings.warn(
+            warn_user(
                 "No target: the network is trained on the source alone, without adaptation. "
                 "Pass X_tgt or sample_domain to adapt.",
                 NoTargetWarning,
-                stacklevel=3,
             )
             return data
         X_target = check_second_matrix(estimator, X_tgt, "X_tgt", X.dtype)
+        if sparse.issparse(X) != sparse.issparse(X_target):
+            kinds = ("dense", "sparse") if sparse.issparse(X) else ("sparse", "dense")
+            raise ValueError(
+                f"X_tgt is {kinds[0]} and X is {kinds[1]}; both must be of one kind, as the same "
+                "transformer makes them. Convert one, for example with scipy.sparse.csr_array."
+            )
         target_rows = np.arange(X_target.shape[0])
     else:
-        sample_domain = np.asarray(sample_domain)
-        if sample_domain.shape[:1] != (n_samples,):
-            raise ValueError(
-                f"sample_domain has shape {sample_domain.shape} for {n_samples} rows of X."
-            )
-        rows, target_rows = split_sample_domain(sample_domain)
+        rows, target_rows = split_sample_domain(sample_domain, n_samples)
         labels = check_labels(estimator, y, n_samples, rows)
-        source_domain = np.unique(sample_domain[rows], return_inverse=True)[1]
+        source_domain = np.unique(np.asarray(sample_domain)[rows], return_inverse=True)[1]
         X_target = X
     data = DomainData(X, rows, source_domain, labels, X_target=X_target, target_rows=target_rows)
     seen = looks_untransformed(data)
     if seen is not None:
-        warnings.warn(
+        warn_user(
             f"X_tgt looks as if it had not passed the source's preprocessing: {seen}. In a "
             'Pipeline, use transform_input=["X_tgt"] with metadata routing enabled, or stack '
             "both domains and pass sample_domain.",
             UntransformedTargetWarning,
-            stacklevel=3,
         )
     return data
 
@@ -178,30 +193,48 @@ def check_weights(sample_weight, class_weight, data, classes):
     rows, labels, dtype = data.source_rows, data.y, data.X_source.dtype
     row_weight = None
     if sample_weight is not None:
-        # Only source rows are looked at; in stacked data target rows may hold anything.
-        weight = np.asarray(sample_weight)
-        if weight.shape[:1] == data.X_source.shape[:1]:
+        with _naming("sample_weight"):
+            weight = np.asarray(sample_weight)
+            if weight.shape != data.X_source.shape[:1]:
+                raise ValueError(
+                    f"sample_weight.shape == {weight.shape}, expected one weight a row of X: "
+                    f"{data.X_source.shape[:1]}."
+                )
+            # In stacked data target rows may hold anything.
             weight = weight[rows]
-        if weight.size and np.all(weight == 0):
-            raise ValueError("sample_weight is zero on every source row: there is no sample left.")
-        row_weight = _check_sample_weight(weight, rows, dtype=dtype, ensure_non_negative=True)
+            if np.all(weight == 0):
+                raise ValueError(
+                    "sample_weight is zero on every source row: there is no sample left."
+                )
+            row_weight = _check_sample_weight(weight, rows, ensure_non_negative=True)
+        # Only ratios count, and these survive in float32 whatever their scale.
+        row_weight = (row_weight / row_weight.max()).astype(dtype)
     if class_weight is None:
         return row_weight, row_weight
     codes = np.searchsorted(classes, labels)
+    by_class = _weights_of_classes(class_weight, classes, codes, row_weight)
+    label_weight = by_class[codes] * (1 if row_weight is None else row_weight)
+    return (label_weight / label_weight.max()).astype(dtype), row_weight
+
+
+def _weights_of_classes(class_weight, classes, codes, row_weight):
+    """Return the weight of each class; shape (n_classes,)."""
     if isinstance(class_weight, str):
         # compute_class_weight's formula, on weighted rows; it takes them since scikit-learn 1.7.
         totals = np.bincount(codes, weights=row_weight, minlength=len(classes))
-        by_class = totals.sum() / (len(classes) * np.where(totals > 0, totals, 1))
-    else:
-        by_class = compute_class_weight(class_weight, classes=classes, y=labels)
-    label_weight = by_class[codes].astype(dtype)
-    if row_weight is not None:
-        label_weight *= row_weight
-    return label_weight, row_weight
+        return totals.sum() / (len(classes) * np.where(totals > 0, totals, 1))
+    with _naming("class_weight"):
+        by_class = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        if not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
+            raise ValueError(
+                "class_weight must hold finite numbers of at least 0, and one above 0 for a class "
+                f"in y; got {class_weight!r}."
+            )
+    return by_class
 
 
 def hold_out(data, fraction, random_state):
-    """Keep a stratified share of the source rows for validation.
+    """Keep a share of the source rows for validation, stratified by class and source domain.
 
     Returns
     -------
@@ -209,15 +242,18 @@ def hold_out(data, fraction, random_state):
         The rest.
     validation : ValidationRows
     """
+    strata = np.stack([data.y, data.source_domain], axis=1)
     try:
         kept, held_out = train_test_split(
-            np.arange(len(data.y)), test_size=fraction, stratify=data.y, random_state=random_state
+            np.arange(len(data.y)), test_size=fraction, stratify=strata, random_state=random_state
         )
+        if len(np.unique(strata[kept], axis=0)) < len(np.unique(strata, axis=0)):
+            raise ValueError("too few rows would be left to learn from.")
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True holds out validation_fraction={fraction} of the "
-            f"{len(data.y)} source rows, with rows of every class on both sides, and cannot: "
-            f"{error} Pass X_val and y_val, or set early_stopping=False."
+            f"{len(data.y)} source rows, with rows of every class (and source domain) on both "
+            f"sides, and cannot: {error} Pass X_val and y_val, or set early_stopping=False."
         ) from error
     weight = None if data.domain_weight is None else data.domain_weight[held_out]
     if weight is not None and not weight.sum() > 0:
@@ -257,7 +293,7 @@ def check_layer_sizes(sizes, name, min_layers=0):
     ValueError
         If there are too few layers, or a size is not a positive integer.
     """
-    layers = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+    layers = tuple(sizes) if isinstance(sizes, Iterable) and np.ndim(sizes) else (sizes,)
     if any(not isinstance(size, Integral) or size < 1 for size in layers):
         raise ValueError(f"{name} must hold integers of at least 1, got {sizes!r}.")
     if len(layers) < min_layers:
@@ -285,7 +321,8 @@ def check_schedule(schedule, named, name):
     if not callable(schedule):
         return named[schedule]
     for progress in (0.0, 1.0):
-        factor = schedule(progress)
+        with _naming(name):
+            factor = schedule(progress)
         if not (np.isscalar(factor) and np.isfinite(factor) and factor >= 0):
             raise ValueError(
                 f"{name} must return a finite number of at least 0 for every training progress "

@@ -2,10 +2,10 @@
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _num_samples
 
-from ..domains import split_sample_domain
+from ..domains import select_labels, split_sample_domain
 
 
 class SourceKFold(BaseCrossValidator):
@@ -76,8 +76,8 @@ class SourceKFold(BaseCrossValidator):
                 "for source rows, negative for target rows."
             )
         domain = sample_domain if groups is None else groups
-        source, target = split_sample_domain(domain)
-        y_source = None if y is None else column_or_1d(y)[source]
+        source, target = split_sample_domain(domain, _num_samples(X))
+        y_source = None if y is None else select_labels(y, source)
         for train, test in self._folds(y_source).split(source, y_source):
             yield np.sort(np.concatenate([source[train], target])), source[test]
 

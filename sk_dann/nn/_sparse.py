@@ -60,7 +60,8 @@ class SparseBatch(NamedTuple):
     Parameters
     ----------
     rows : Tensor of shape (n_rows, n_features), layout torch.sparse_csr
-    transpose : Tensor of shape (n_features, n_rows), layout torch.sparse_csr
+    transpose : Tensor of shape (n_features, n_rows), layout torch.sparse_csr, or None
+        None if no gradient will be asked for.
 
     Examples
     --------
@@ -71,7 +72,7 @@ class SparseBatch(NamedTuple):
     """
 
     rows: Tensor
-    transpose: Tensor
+    transpose: Tensor | None
 
     @classmethod
     def from_dense(cls, rows: Tensor) -> "SparseBatch":
@@ -83,6 +84,8 @@ class SparseBatch(NamedTuple):
         """Return the batch with zeros in the columns where `active`, of shape (d,), is False."""
         rows, transpose = self
         by_row = active[rows.col_indices()]
+        if transpose is None:
+            return SparseBatch(_scale_values(rows, by_row), None)
         by_column = active.repeat_interleave(
             transpose.crow_indices().diff(), output_size=len(by_row)
         )
@@ -131,4 +134,6 @@ def sparse_matmul(batch: SparseBatch, weight: Tensor) -> Tensor:
     >>> sparse_matmul(batch, torch.tensor([[1.0], [3.0]]))
     tensor([[6.]])
     """
+    if batch.transpose is None:
+        return batch.rows @ weight
     return _SparseMatMul.apply(batch.rows, batch.transpose, weight)

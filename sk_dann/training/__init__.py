@@ -12,12 +12,14 @@ from ._inference import (
 from ._net import DANNNet
 from ._progress import EpochProgressBar
 from ._rows import take_rows, to_batch
+from ._stopping import SettledEarlyStopping
 
 __all__ = [
     "Batch",
     "BatchStream",
     "DANNNet",
     "EpochProgressBar",
+    "SettledEarlyStopping",
     "ValidationRows",
     "domain_log_proba_of",
     "infer",

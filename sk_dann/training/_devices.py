@@ -26,6 +26,8 @@ def resolve_device(device):
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         resolved = torch.device(device)
+        if resolved.type == "meta":
+            raise RuntimeError("it computes nothing.")
         torch.empty(1, device=resolved)
     # torch raises AssertionError for a build without CUDA and NotImplementedError for others.
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:

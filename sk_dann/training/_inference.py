@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn import average_members, domain_log_proba
+from ..nn import MemberLinear, Members, average_members, domain_log_proba
 from ._rows import take_rows, to_batch
 
-# Bounds the memory of a pass whatever the number of rows: about 32 MB of float64 input.
+# Bounds the memory of a pass whatever the number of rows: about 32 MB in float64 for the widest
+# layer. Modules of the user's own are taken for this wide.
 _CHUNK_ELEMENTS = 2**22
+_UNKNOWN_WIDTH = 1024
 
 
 def label_log_proba(network, X):
@@ -49,18 +51,31 @@ def infer(network, X, read, device, rows=None):
     """
     dtype = next(network.parameters()).dtype
     n_rows = X.shape[0] if rows is None else len(rows)
-    chunk_size = max(1, _CHUNK_ELEMENTS // max(X.shape[1], 1))
+    chunk_size = max(1, _CHUNK_ELEMENTS // _row_size(network, X))
+    # Left alone where it is in evaluation already: another thread may be predicting with it.
     was_training = network.training
-    network.eval()
+    if was_training:
+        network.eval()
     results = []
     with torch.inference_mode():
         for start in range(0, n_rows, chunk_size):
             stop = min(start + chunk_size, n_rows)
             wanted = np.arange(start, stop) if rows is None else rows[start:stop]
-            batch = to_batch(take_rows(X, wanted), device, dtype)
+            batch = to_batch(take_rows(X, wanted), device, dtype, transpose=False)
             results.append(read(network, batch).cpu().numpy())
-    network.train(was_training)
+    if was_training:
+        network.train()
     return np.concatenate(results)
+
+
+def _row_size(network, X):
+    """Count the numbers that a row of `X` is made into, at the widest layer of all members."""
+    inputs = X.nnz // max(X.shape[0], 1) if sparse.issparse(X) else X.shape[1]
+    modules = list(network.modules())
+    widths = [m.weight.shape[1:].numel() for m in modules if isinstance(m, MemberLinear)]
+    if any(isinstance(m, Members) for m in modules):
+        widths.append(_UNKNOWN_WIDTH)
+    return max(inputs, *widths, 1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,10 @@ class ValidationRows:
     rows: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None = None
+
+    def __len__(self):
+        # Batches, as skorch counts: they are scored in one go.
+        return 1
 
 
 def accuracy(network, validation, device):

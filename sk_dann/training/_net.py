@@ -1,6 +1,7 @@
 """The skorch net: its callbacks, history and checkpoints, around a lean training loop."""
 
 import copy
+import dis
 import math
 import os
 from contextlib import contextmanager, nullcontext
@@ -16,13 +17,25 @@ from ._inference import accuracy
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
+def _is_raised_on_purpose(stop):
+    """Tell a callback's ``raise KeyboardInterrupt``, skorch's way to stop, from Ctrl-C.
+
+    The former comes from an instruction that raises, the latter in the midst of any other.
+    """
+    last = stop.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+
+
 class DANNNet(NeuralNet):
     """Trains a `DANNNetwork` on the batches of a `BatchStream`.
 
-    Everything that is not overridden here behaves as in skorch. What is: batches come from
-    tensors already in memory instead of a `DataLoader`, losses stay on the device until the epoch
-    ends, batches are recorded in the history only if a callback listens to batches, and Ctrl-C is
-    passed on instead of being swallowed.
+    skorch's callbacks, history and checkpoints work; its own `fit`, `predict` and scoring callbacks
+    do not, since they want a `Dataset`. Batches come from tensors already in memory instead of a
+    `DataLoader`, losses stay on the device until the epoch ends, batches are recorded in the
+    history only if a callback listens to batches, and Ctrl-C is passed on instead of being
+    swallowed.
 
     Parameters
     ----------
@@ -79,18 +92,22 @@ class DANNNet(NeuralNet):
         -------
         self
         """
-        self._stopped_by_callback = False
         self.max_epochs = n_epochs
         self.notify("on_train_begin", X=stream, y=None)
         try:
             self.fit_loop(stream, validation, epochs=self.n_epochs_left)
-        except KeyboardInterrupt:
-            if not self._stopped_by_callback:
+        except KeyboardInterrupt as stop:
+            if not _is_raised_on_purpose(stop):
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
+            # Ready for prediction, by several threads at once; gradients have had their day.
+            self._set_training(False)
+            self.optimizer_.zero_grad(set_to_none=True)
             if self.history and "train_loss" not in self.history[-1]:
                 del self.history[-1]  # an epoch that was broken off
+        if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
+            raise ValueError(f"Training diverged in its last step: {self._advice()}")
         return self
 
     def continue_from(self, other):
@@ -141,14 +158,6 @@ class DANNNet(NeuralNet):
     def n_epochs_left(self):
         """Number of epochs that are still to be trained."""
         return max(0, self.max_epochs - len(self.history))
-
-    def notify(self, method_name, **cb_kwargs):
-        """Notify the callbacks; a KeyboardInterrupt of theirs is skorch's way to ask for a stop."""
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt:
-            self._stopped_by_callback = True
-            raise
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Take the stream and the validation rows as they are."""
@@ -209,12 +218,22 @@ class DANNNet(NeuralNet):
         return step
 
     def _set_progress(self, progress):
-        self._lambda = self.lambda_adapt * self.lambda_schedule(progress)
+        self._lambda = self.lambda_adapt * self._factor("lambda_schedule", progress)
         if self.lr_schedule is not constant:
             # A callback such as LRScheduler may own the rate otherwise.
-            rate = self.lr * self.lr_schedule(progress)
+            rate = self.lr * self._factor("lr_schedule", progress)
             for group in self.optimizer_.param_groups:
                 group["lr"] = rate
+
+    def _factor(self, schedule, progress):
+        factor = getattr(self, schedule)(progress)
+        if not 0 <= factor < math.inf:
+            name = {"lr_schedule": "learning_rate"}.get(schedule, schedule)
+            raise ValueError(
+                f"{name} returned {factor!r} for training progress {progress:.3g}; it must be a "
+                "finite number of at least 0."
+            )
+        return factor
 
     @contextmanager
     def _seeded(self, epoch):
@@ -230,6 +249,12 @@ class DANNNet(NeuralNet):
         with isolated_random_state(seed, self.device) if own else nullcontext():
             yield
 
+    def _advice(self):
+        return (
+            "Scale the features (for example with StandardScaler), or lower "
+            f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
+        )
+
     def _record_epoch(self, terms):
         names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
         record = dict(zip(names, terms, strict=False))
@@ -237,8 +262,7 @@ class DANNNet(NeuralNet):
             if not math.isfinite(value):
                 raise ValueError(
                     f"Training diverged: {name} became {value} in epoch {len(self.history)}. "
-                    "Scale the features (for example with StandardScaler), or lower "
-                    f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
+                    f"{self._advice()}"
                 )
         for name, value in record.items():
             self.history.record(name, value)

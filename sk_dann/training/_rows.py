@@ -7,7 +7,7 @@ from scipy import sparse
 from ..nn import SparseBatch, csr_tensor
 
 
-def to_batch(X, device, dtype):
+def to_batch(X, device, dtype, *, transpose=True):
     """Turn some rows into what a network takes.
 
     Parameters
@@ -16,6 +16,8 @@ def to_batch(X, device, dtype):
         A piece cut out of the users' arrays, so owned by nobody else.
     device : torch.device
     dtype : torch.dtype
+    transpose : bool, default=True
+        Whether gradients will be asked for, which take the transpose of sparse rows.
 
     Returns
     -------
@@ -23,7 +25,8 @@ def to_batch(X, device, dtype):
     """
     if not sparse.issparse(X):
         return torch.from_numpy(X).to(device, dtype)
-    return SparseBatch(*(_csr_tensor(part, device, dtype) for part in (X, X.T.tocsr())))
+    rows = _csr_tensor(X, device, dtype)
+    return SparseBatch(rows, _csr_tensor(X.T.tocsr(), device, dtype) if transpose else None)
 
 
 def _csr_tensor(X, device, dtype):

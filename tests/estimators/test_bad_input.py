@@ -1,10 +1,15 @@
 """Bad input ends in an error that names the argument and says what would work."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from skorch.callbacks import EpochScoring, LRScheduler
 
 from sk_dann import DANNClassifier
 from sk_dann.exceptions import UntransformedTargetWarning
@@ -73,14 +78,19 @@ def test_column_names_on_one_side_alone_are_warned_of(data, named):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("X_tgt", np.empty((0, 3)), r"0 sample\(s\)"),
-        ("X_tgt", np.zeros(3), "Expected 2D array"),
-        ("X_tgt", np.zeros((2, 3), dtype=complex), "Complex data not supported"),
-        ("X_tgt", [["a", "b", "c"]], "could not convert string to float|dtype='numeric'"),
-        ("X_tgt", np.array([[object()] * 3]), "float"),
-        ("X", np.zeros((12, 3), dtype=complex), "Complex data not supported"),
-        ("X", [["a", "b", "c"]] * 12, "could not convert string to float|dtype='numeric'"),
-        ("X", np.empty((12, 0)), r"0 feature\(s\)"),
+        ("X_tgt", np.empty((0, 3)), r"X_tgt: .*0 sample\(s\)"),
+        ("X_tgt", [], "X_tgt: Expected 2D array"),
+        ("X_tgt", 3, "X_tgt: Expected 2D array"),
+        ("X_tgt", "abc", "X_tgt"),
+        ("X_tgt", np.zeros(3), "X_tgt: Expected 2D array"),
+        ("X_tgt", np.zeros((2, 3, 1)), "X_tgt: .*dim 3"),
+        ("X_tgt", np.zeros((2, 3), dtype=complex), "X_tgt: Complex data not supported"),
+        ("X_tgt", [["a", "b", "c"]], "X_tgt: .*(string to float|dtype='numeric')"),
+        ("X_tgt", np.array([[object()] * 3]), "X_tgt: .*float"),
+        ("X", np.zeros((12, 3), dtype=complex), "X: Complex data not supported"),
+        ("X", [["a", "b", "c"]] * 12, "X: .*(string to float|dtype='numeric')"),
+        ("X", np.empty((12, 0)), r"X: .*0 feature\(s\)"),
+        ("y", np.array([1, "a"] * 6, dtype=object), "Unknown label type|mix"),
         ("y", np.zeros(12), "y holds one class, .*0.*at least 2 classes"),
         ("y", np.arange(11) % 2, "y has 11 labels for 12 rows"),
         ("y", None, "requires y to be passed"),
@@ -89,6 +99,8 @@ def test_column_names_on_one_side_alone_are_warned_of(data, named):
         ("y", np.eye(12)[:, :2], "y should be a 1d array"),
         ("sample_weight", np.ones(11), "sample_weight.shape"),
         ("sample_weight", -np.ones(12), "Negative values"),
+        ("sample_weight", 2.0, "sample_weight.shape"),
+        ("sample_weight", ["heavy"] * 12, "sample_weight"),
         ("sample_weight", np.zeros(12), "sample_weight is zero on every source row"),
         ("sample_weight", np.full(12, np.nan), "sample_weight contains NaN"),
         ("sample_domain", np.r_[np.ones(8), -np.ones(4)], "either X_tgt .* or sample_domain"),
@@ -106,7 +118,7 @@ def test_arguments_of_fit(data, name, value, message):
         (np.ones(12), "no negative entries"),
         (-np.ones(12), "no positive entries"),
         (np.r_[0, np.ones(6), -np.ones(5)], "has zeros"),
-        (np.ones(11), r"sample_domain has shape \(11,\) for 12 rows"),
+        (np.ones(11), r"sample_domain has shape \(11,\), but must have .*\(12,\)"),
         (np.r_[np.full(6, np.nan), -np.ones(6)], "must hold integers"),
         (np.r_[1, -np.ones(11)], "y holds one class"),
         (3, r"sample_domain has shape \(\)"),
@@ -116,6 +128,13 @@ def test_sample_domain(data, sample_domain, message):
     del data["X_tgt"]
     with pytest.raises(ValueError, match=message):
         _fit(data | {"sample_domain": sample_domain})
+
+
+@pytest.mark.parametrize("name", ["X", "X_tgt"])
+def test_sparse_and_dense_domains(data, name):
+    data[name] = sparse.csr_array(data[name])
+    with pytest.raises(ValueError, match=r"X_tgt is (dense|sparse) and X is"):
+        _fit(data)
 
 
 def test_one_source_row():
@@ -187,7 +206,17 @@ def test_a_validation_set_without_early_stopping_would_be_ignored(data):
         ("n_estimators", 0),
         ("class_weight", "rare"),
         ("device", "tpu"),
+        ("device", "meta"),
         ("device", 3),
+        ("hidden_layer_sizes", np.array(2.5)),
+        ("lambda_schedule", lambda p: 1 if p in (0, 1) else np.nan),
+        ("learning_rate", lambda p: 1 if p in (0, 1) else -1),
+        ("class_weight", {0: -1}),
+        ("class_weight", {0: np.nan}),
+        ("class_weight", {0: 0, 1: 0}),
+        ("class_weight", {5: 1}),
+        ("solver", functools.partial(torch.optim.SGD, weight_decay=0.5)),
+        ("solver", torch.optim.LBFGS),
         ("random_state", "seed"),
         ("verbose", -1),
         ("callbacks", "all"),
@@ -196,12 +225,82 @@ def test_a_validation_set_without_early_stopping_would_be_ignored(data):
 )
 def test_parameters_are_named(data, param, value):
     with pytest.raises(ValueError, match=param):
-        _fit(data, **{param: value})
+        _fit(data, **{"max_iter": 2, param: value})
 
 
-def test_what_is_no_optimizer_is_refused(data):
+@pytest.mark.parametrize("solver", [dict, len, lambda groups, lr: None])
+def test_what_is_no_optimizer_is_refused(data, solver):
     with pytest.raises(TypeError, match="solver"):
-        _fit(data, solver=dict)
+        _fit(data, solver=solver)
+
+
+def test_a_schedule_must_take_the_progress(data):
+    with pytest.raises(TypeError, match="lambda_schedule"):
+        _fit(data, lambda_schedule=lambda: 1)
+
+
+@pytest.mark.parametrize("callback", [3, "log", ("log", 3), dict])
+def test_what_is_no_callback_is_refused(data, callback):
+    with pytest.raises(TypeError, match="callbacks must hold skorch callbacks"):
+        _fit(data, callbacks=[callback])
+
+
+def test_callbacks_that_cannot_work_are_refused(data):
+    with pytest.raises(ValueError, match="EpochScoring, which wants a skorch Dataset"):
+        _fit(data, callbacks=[EpochScoring("accuracy")])
+    with pytest.raises(ValueError, match="LRScheduler while learning_rate='dann'"):
+        _fit(data, callbacks=[LRScheduler("StepLR", step_size=1)], learning_rate="dann")
+
+
+def test_weights_of_any_scale_are_fine(data):
+    weight = np.linspace(0.5, 1, 12)
+    fits = [
+        _fit(data | {"sample_weight": weight * scale}, random_state=0).predict_proba(data["X"])
+        for scale in (1, 1e-300, 1e300)
+    ]
+    np.testing.assert_allclose(fits[1], fits[0], rtol=1e-9)
+    np.testing.assert_allclose(fits[2], fits[0], rtol=1e-9)
+
+
+def test_a_failed_fit_leaves_no_fitted_estimator(data):
+    clf = DANNClassifier(hidden_layer_sizes=())
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        clf.fit(**data)
+    with pytest.raises(NotFittedError):
+        clf.predict(data["X"])
+
+
+@pytest.mark.parametrize("max_iter", [1, 3])
+def test_divergence_in_the_last_step_is_noticed_too(data, max_iter):
+    data = {name: values.astype(np.float32) for name, values in data.items()}
+    with pytest.raises(ValueError, match="diverged"):
+        _fit(data, solver="sgd", learning_rate_init=1e300, alpha=0, max_iter=max_iter)
+
+
+def test_warnings_point_at_the_users_line(data):
+    data["X_tgt"] = data["X_tgt"] * 1000
+    with pytest.warns(UntransformedTargetWarning) as caught:
+        _fit(data)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("sample_domain", "message"),
+    [([1] * 3, r"shape \(3,\)"), (["s"] * 12, "integers"), ([0] * 12, "has zeros")],
+)
+def test_sample_domain_of_score(data, sample_domain, message):
+    with pytest.raises(ValueError, match=message):
+        _fit(data).score(data["X"], data["y"], sample_domain=sample_domain)
+
+
+def test_a_source_domain_must_not_get_lost_in_validation(data):
+    del data["X_tgt"]
+    domain = np.array([1, 1, 1, 1, 1, 2, 3, 3, 3, 3, -1, -1])
+    with pytest.raises(ValueError, match=r"source domain\) on both sides"):
+        _fit(data | {"sample_domain": domain}, early_stopping=True, validation_fraction=0.5)
+    domain[5] = 3
+    clf = _fit(data | {"sample_domain": domain}, early_stopping=True, validation_fraction=0.5)
+    assert clf.n_source_domains_ == 2
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -13,6 +13,7 @@ from sk_dann import DANNClassifier
 from sk_dann.datasets import make_inter_twinning_moons
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.nn import MemberDropout, MemberLinear
+from sk_dann.training import infer, label_log_proba
 
 
 def repr_without_address(value):
@@ -198,7 +199,42 @@ def test_sample_weight_acts_on_both_losses(moons):
     plain = DANNClassifier(**SMALL).fit(X, y, X_tgt)
     weighted = DANNClassifier(**SMALL).fit(X, y, X_tgt, sample_weight=weight)
     assert weighted.loss_curve_ != plain.loss_curve_
-    assert weighted.domain_loss_curve_[0] != plain.domain_loss_curve_[0]
+    # Before the first step both networks are the same, and so are the losses but for the weights.
+    full = {**SMALL, "batch_size": 1000, "max_iter": 1, "dropout": 0.0}
+    losses = [
+        DANNClassifier(**full).fit(X, y, X_tgt, sample_weight=w).domain_loss_curve_[0]
+        for w in (None, weight)
+    ]
+    assert abs(losses[0] - losses[1]) > 1e-4
+
+
+def test_class_weight_leaves_the_domain_loss_alone(moons):
+    full = {**SMALL, "batch_size": 1000, "max_iter": 1, "dropout": 0.0}
+    plain, weighted = (
+        DANNClassifier(**full, class_weight=w).fit(*moons) for w in (None, {0: 1, 1: 9})
+    )
+    assert plain.loss_curve_ != weighted.loss_curve_
+    assert plain.domain_loss_curve_ == weighted.domain_loss_curve_
+
+
+def test_balanced_counts_weighted_rows(moons):
+    X, y, X_tgt = moons
+    weight = np.where(y == 1, 4.0, 1.0)
+    balanced = DANNClassifier(**SMALL, class_weight="balanced")
+    balanced.fit(X, y, X_tgt, sample_weight=weight)
+    # The classes have 30 rows each, so what the weights tilt, "balanced" tilts back.
+    undone = DANNClassifier(**SMALL, class_weight={0: 4.0, 1: 1.0})
+    undone.fit(X, y, X_tgt, sample_weight=weight)
+    np.testing.assert_allclose(balanced.predict_proba(X), undone.predict_proba(X), rtol=1e-9)
+
+
+def test_random_state_draws_the_initial_weights(moons):
+    still = {**SMALL, "learning_rate_init": 1e-300, "max_iter": 1}
+    first, second = (
+        DANNClassifier(**{**still, "random_state": seed}).fit(*moons).predict_proba(moons[2])
+        for seed in (0, 1)
+    )
+    assert np.abs(first - second).max() > 1e-3
 
 
 def test_members_are_averaged(moons):
@@ -228,16 +264,41 @@ def test_verbose_shows_a_progress_bar_and_silence_is_the_default(moons, capsys):
 
 def test_early_stopping_restores_the_best_weights(moons):
     X, y, X_tgt = moons
+    proba = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            proba.append(infer(net.module_, X, label_log_proba, "cpu"))
+
     clf = DANNClassifier(
-        **{**SMALL, "max_iter": 100}, early_stopping=True, n_iter_no_change=4, tol=0.01
+        **{**SMALL, "max_iter": 100},
+        lambda_schedule="constant",
+        early_stopping=True,
+        n_iter_no_change=4,
+        tol=0.01,
+        callbacks=[Watch()],
     ).fit(X, y, X_tgt, X_val=X, y_val=y)
     scores = clf.validation_scores_
     assert clf.n_iter_ == len(scores) < 100
-    best = int(np.argmax(scores))
-    # The last improvement by more than tol came n_iter_no_change epochs before the end.
-    kept = clf.n_iter_ - 1 - 4
-    assert scores[kept] >= scores[best] - 0.01
-    assert clf.score(X, y) == pytest.approx(scores[kept])
+    # Improvements by tol or less do not count, so training ended 4 epochs after the last that did.
+    best, kept = -1.0, None
+    for epoch, score in enumerate(scores):
+        if score > best + 0.01 * (kept is not None):
+            best, kept = score, epoch
+    assert kept == clf.n_iter_ - 1 - 4
+    np.testing.assert_array_equal(clf.predict_log_proba(X), proba[kept])
+    assert np.abs(proba[kept] - proba[-1]).max() > 1e-6
+
+
+def test_early_stopping_waits_for_the_adaptation():
+    X_src, y_src, X_tgt, y_tgt = make_inter_twinning_moons(random_state=0)
+    params = {"hidden_layer_sizes": (50, 50), "activation": "tanh", "dropout": 0.0}
+    clf = DANNClassifier(**params, max_iter=150, early_stopping=True, random_state=0)
+    clf.fit(X_src, y_src, X_tgt)
+    # Source accuracy is as good as it gets long before λ has grown.
+    assert clf.n_iter_ >= 0.29 * 150 + 10
+    assert clf.history_[-11]["lambda_adapt"] >= 0.89
+    assert clf.score(X_tgt, y_tgt) > 0.8
 
 
 def test_validation_fraction_is_held_out(moons):

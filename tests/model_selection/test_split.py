@@ -59,6 +59,18 @@ def test_labels_of_target_rows_are_not_looked_at():
     assert folds[0] == folds[1] == folds[2] == [[0, 1], [2, 3]]
 
 
+def test_boxed_numbers_are_stratified_as_numbers_are():
+    domain = np.repeat([1, -1], [12, 8])
+    y = np.array([0] * 6 + [1] * 6 + [None] * 8, dtype=object)
+    for _, test in SourceKFold(3).split(domain, y, domain):
+        assert sorted(y[test]) == [0, 0, 1, 1]
+
+
+def test_sample_domain_must_mark_every_row():
+    with pytest.raises(ValueError, match="sample_domain has shape"):
+        next(SourceKFold(2).split(np.zeros((4, 1)), None, [1, 1, -1]))
+
+
 def test_groups_is_another_name_for_sample_domain():
     domain = _domain(10, 4, seed=1)
     one = list(SourceKFold(2).split(domain, None, domain))

@@ -1,20 +1,25 @@
 """What skorch's callbacks see of the training loop."""
 
 import copy
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import (
     Callback,
+    Checkpoint,
     EarlyStopping,
-    EpochScoring,
     GradientNormClipping,
     LRScheduler,
     PassthroughScoring,
     PrintLog,
+    ProgressBar,
+    TrainEndCheckpoint,
 )
 from skorch.exceptions import SkorchException
+from skorch.utils import noop
 
 from sk_dann import DANNClassifier
 from sk_dann.datasets import make_inter_twinning_moons
@@ -112,30 +117,88 @@ def test_a_callback_can_stop_training(moons):
     assert clf.n_iter_ == 3
 
 
+@pytest.mark.parametrize(
+    "callback",
+    [
+        Checkpoint(monitor=None, f_params=None, f_optimizer=None, f_criterion=None, f_history=None),
+        GradientNormClipping(1.0),
+        LRScheduler("StepLR", step_size=2),
+        PassthroughScoring("train_loss", on_train=True),
+        PrintLog(sink=noop),
+        ProgressBar(),
+        TrainEndCheckpoint(f_params=None, f_optimizer=None, f_criterion=None, f_history=None),
+        EarlyStopping("train_loss", sink=noop),
+    ],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_each_stock_callback_works_alone(moons, callback):
+    clf = _fit(moons, callbacks=[callback], early_stopping=True)
+    assert clf.n_iter_ == 4
+
+
 def test_a_callbacks_error_comes_through(moons):
     with pytest.raises((KeyError, SkorchException)):
         _fit(moons, callbacks=[EarlyStopping("no_such_loss")])
-    with pytest.raises(TypeError):
-        _fit(moons, callbacks=[EpochScoring])
 
 
-@pytest.mark.parametrize("moment", ["on_batch_begin", "on_epoch_end"])
-def test_ctrl_c_leaves_a_usable_estimator_and_is_raised_again(moons, moment, monkeypatch):
-    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20)
+class CtrlC(Callback):
+    """Sends what the keyboard would send, at a moment of the third epoch."""
+
+    def __init__(self, moment):
+        self.moment = moment
+        setattr(self, moment, self.press)
+
+    def press(self, net, **kwargs):
+        if len(net.history) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def default_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_ctrl_c")
+@pytest.mark.parametrize("moment", ["on_epoch_begin", "on_epoch_end"])
+def test_ctrl_c_in_a_callback_leaves_a_usable_estimator_and_is_raised_again(moons, moment):
+    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20, callbacks=[CtrlC(moment)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*moons)
+    assert clf.n_iter_ == len(clf.loss_curve_) == 2 + (moment == "on_epoch_end")
+    assert np.isfinite(clf.predict_proba(moons[2])).all()
+
+
+@pytest.mark.usefixtures("default_ctrl_c")
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("n_steps", [2, 8])
+def test_ctrl_c_in_a_step_does_so_too(moons, n_steps, early_stopping, monkeypatch):
     original = torch.optim.Adam.step
     calls = []
 
     def interrupted(self, *args, **kwargs):
         calls.append(None)
-        if len(calls) == 8:  # the second step of the third epoch
-            raise KeyboardInterrupt
+        if len(calls) == n_steps:
+            signal.raise_signal(signal.SIGINT)
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20, early_stopping=early_stopping)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*moons)
-    assert clf.n_iter_ == len(clf.loss_curve_) == 2
+    assert clf.n_iter_ == (n_steps - 1) // 3
     assert np.isfinite(clf.predict_proba(moons[2])).all()
+
+
+def test_threads_can_predict_at_once_and_draw_nothing(moons):
+    clf = _fit(moons, dropout=0.5)
+    expected = clf.predict_proba(moons[2])
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        for proba in pool.map(lambda _: clf.predict_proba(moons[2]), range(100)):
+            np.testing.assert_array_equal(proba, expected)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_diverging_loss_ends_the_fit_with_advice(moons):

@@ -1,0 +1,41 @@
+"""Early stopping that does not undo the adaptation."""
+
+from skorch.callbacks import EarlyStopping
+from skorch.utils import noop
+
+# Share of its final value from which λ's schedule counts as having arrived.
+_ARRIVED = 0.9
+
+
+class SettledEarlyStopping(EarlyStopping):
+    """Watches the validation accuracy from when λ is (almost) what it is going to be.
+
+    Accuracy on the source is often best before adapting has begun, and the weights of that time
+    would be restored: a network that has seen the target and not adapted to it.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement.
+    tol : float
+        What counts as one.
+    """
+
+    def __init__(self, patience, tol):
+        super().__init__(
+            monitor="valid_acc",
+            lower_is_better=False,
+            patience=patience,
+            threshold=tol,
+            threshold_mode="abs",
+            load_best=True,
+            sink=noop,
+        )
+        self.tol = tol
+
+    def on_epoch_end(self, net, **kwargs):
+        adapts = "lambda_adapt" in net.history[-1]
+        final = net.lambda_schedule(1.0)
+        if adapts and net.lambda_schedule(len(net.history) / net.max_epochs) < _ARRIVED * final:
+            return
+        super().on_epoch_end(net, **kwargs)
