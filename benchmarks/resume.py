@@ -55,16 +55,16 @@ def main():
     same = 0
     with tempfile.TemporaryDirectory() as home:
         home = Path(home)
-        began = time.perf_counter()
         whole = start(home / "whole", home / "whole.npy")
+        began = time.perf_counter()
         whole.wait()
         duration = time.perf_counter() - began
         expected = np.load(home / "whole.npy")
         for number in range(args.n_kills):
             result = home / f"{number}.npy"
             killed = start(home / str(number), result)
-            # Some time after the start of training, and before its end.
-            time.sleep(rng.uniform(0, 0.5 * duration))
+            # Some time after the start of training, and well before its end.
+            time.sleep(rng.uniform(0.05, 0.7) * duration)
             killed.kill()
             killed.wait()
             unfinished = not result.exists()

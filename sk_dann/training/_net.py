@@ -188,7 +188,7 @@ class DANNNet(NeuralNet):
                 self._set_progress((epoch + step / len(iterator)) / self.max_epochs)
                 totals = totals + step_fn(batch)["terms"] * len(batch)
                 n_rows += len(batch)
-        self._record_epoch((totals / n_rows).tolist())
+        self._record_epoch((totals / n_rows).tolist(), n_rows)
 
     def train_step(self, batch, **fit_params):
         """Take one step; return the losses as a tensor on the device."""
@@ -255,7 +255,7 @@ class DANNNet(NeuralNet):
             f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
         )
 
-    def _record_epoch(self, terms):
+    def _record_epoch(self, terms, n_rows):
         names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
         record = dict(zip(names, terms, strict=False))
         for name, value in record.items():
@@ -267,8 +267,10 @@ class DANNNet(NeuralNet):
         for name, value in record.items():
             self.history.record(name, value)
         if not self._batches_are_heard:
-            # skorch's Checkpoint looks at the last batch, whether it has to say something or not.
+            # Checkpoint and PassthroughScoring look at batches: the epoch stands for them.
             self.history.new_batch()
+            self.history.record_batch("train_loss", record["train_loss"])
+            self.history.record_batch("train_batch_size", n_rows)
         if len(terms) > 2:
             self.history.record("lambda_adapt", self._lambda)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])

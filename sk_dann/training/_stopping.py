@@ -1,5 +1,7 @@
 """Early stopping that does not undo the adaptation."""
 
+import copy
+
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
 
@@ -33,9 +35,22 @@ class SettledEarlyStopping(EarlyStopping):
         )
         self.tol = tol
 
+    def on_train_begin(self, net, **kwargs):
+        super().on_train_begin(net, **kwargs)
+        self.best_score_ = -1.0
+
     def on_epoch_end(self, net, **kwargs):
         adapts = "lambda_adapt" in net.history[-1]
         final = net.lambda_schedule(1.0)
         if adapts and net.lambda_schedule(len(net.history) / net.max_epochs) < _ARRIVED * final:
             return
+        score = net.history[-1, "valid_acc"]
+        if self.best_model_weights_ is not None and score >= self.best_score_:
+            # Of epochs that are equal on the source, the later has adapted longer.
+            self._keep(net)
+        self.best_score_ = max(score, self.best_score_)
         super().on_epoch_end(net, **kwargs)
+
+    def _keep(self, net):
+        self.best_model_weights_ = copy.deepcopy(net.module_.state_dict())
+        self.best_epoch_ = net.history[-1, "epoch"]

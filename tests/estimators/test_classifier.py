@@ -281,24 +281,26 @@ def test_early_stopping_restores_the_best_weights(moons):
     scores = clf.validation_scores_
     assert clf.n_iter_ == len(scores) < 100
     # Improvements by tol or less do not count, so training ended 4 epochs after the last that did.
-    best, kept = -1.0, None
+    bar = -1.0
     for epoch, score in enumerate(scores):
-        if score > best + 0.01 * (kept is not None):
-            best, kept = score, epoch
-    assert kept == clf.n_iter_ - 1 - 4
+        if score > bar:
+            bar, last = score + 0.01, epoch
+    assert last == clf.n_iter_ - 1 - 4
+    # The latest of the best is kept.
+    kept = clf.n_iter_ - 1 - int(np.argmax(scores[::-1]))
     np.testing.assert_array_equal(clf.predict_log_proba(X), proba[kept])
-    assert np.abs(proba[kept] - proba[-1]).max() > 1e-6
+    assert kept == clf.n_iter_ - 1 or np.abs(proba[kept] - proba[-1]).max() > 1e-6
 
 
 def test_early_stopping_waits_for_the_adaptation():
     X_src, y_src, X_tgt, y_tgt = make_inter_twinning_moons(random_state=0)
     params = {"hidden_layer_sizes": (50, 50), "activation": "tanh", "dropout": 0.0}
-    clf = DANNClassifier(**params, max_iter=150, early_stopping=True, random_state=0)
-    clf.fit(X_src, y_src, X_tgt)
+    clf = DANNClassifier(
+        **params, max_iter=150, early_stopping=True, n_iter_no_change=40, random_state=0
+    ).fit(X_src, y_src, X_tgt)
     # Source accuracy is as good as it gets long before λ has grown.
-    assert clf.n_iter_ >= 0.29 * 150 + 10
-    assert clf.history_[-11]["lambda_adapt"] >= 0.89
-    assert clf.score(X_tgt, y_tgt) > 0.8
+    assert clf.n_iter_ >= 0.29 * 150 + 40
+    assert clf.score(X_tgt, y_tgt) > 0.9
 
 
 def test_validation_fraction_is_held_out(moons):

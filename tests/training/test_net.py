@@ -72,7 +72,8 @@ def test_batches_are_recorded_when_somebody_listens_and_only_then(moons):
     assert [batch["train_loss"] for batch in batches] == recorder.losses[-3:]
     assert [batch["train_batch_size"] for batch in batches] == [40, 40, 40]
     silent = _fit(moons)
-    assert silent.history_[-1]["batches"] == [{}]
+    loss = silent.history_[-1]["train_loss"]
+    assert silent.history_[-1]["batches"] == [{"train_loss": loss, "train_batch_size": 120}]
     # Listening changes nothing.
     assert silent.loss_curve_ == heard.loss_curve_
     assert heard.history_[-1]["train_loss"] == pytest.approx(np.mean(recorder.losses[-3:]))
@@ -106,6 +107,15 @@ def test_stock_callbacks_work(moons, capsys):
     # Clipped to nothing, the weights stay where they started.
     assert clf.loss_curve_[0] == pytest.approx(clf.loss_curve_[-1], abs=0.2)
     assert clf.history_[-1]["train_loss_best"] in (True, False)
+
+
+def test_skorchs_default_callbacks_mark_the_best_epoch(moons):
+    callbacks = [PassthroughScoring("train_loss", on_train=True), PrintLog(sink=noop)]
+    history = _fit(moons, callbacks=callbacks, max_iter=8).history_
+    losses = history[:, "train_loss"]
+    assert history[:, "train_loss_best"] == [
+        loss <= min(losses[: i + 1]) for i, loss in enumerate(losses)
+    ]
 
 
 def test_a_callback_can_stop_training(moons):
