@@ -46,29 +46,33 @@ def start(folder, result):
     return process
 
 
+def count_epochs(folder):
+    return len(list(folder.glob("params_*.pt")))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
+    moments = rng.integers(1, 180, args.n_kills)
     same = 0
     with tempfile.TemporaryDirectory() as home:
         home = Path(home)
-        whole = start(home / "whole", home / "whole.npy")
-        began = time.perf_counter()
-        whole.wait()
-        duration = time.perf_counter() - began
+        start(home / "whole", home / "whole.npy").wait()
         expected = np.load(home / "whole.npy")
         for number in range(args.n_kills):
             result = home / f"{number}.npy"
             killed = start(home / str(number), result)
-            # Some time after the start of training, and well before its end.
-            time.sleep(rng.uniform(0.05, 0.7) * duration)
+            # At any moment of an epoch, be it in the midst of writing a file.
+            while count_epochs(home / str(number)) < moments[number]:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.02))
             killed.kill()
             killed.wait()
             unfinished = not result.exists()
-            n_epochs = len(list((home / str(number)).glob("params_*.pt")))
+            n_epochs = count_epochs(home / str(number))
             start(home / str(number), result).wait()
             equal = np.array_equal(np.load(result), expected)
             same += equal and unfinished

@@ -1,13 +1,15 @@
 """A progress bar over epochs."""
 
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
 
 
 class EpochProgressBar(Callback):
     """Shows the epochs done and the latest losses; gone without a trace in the saved net."""
 
     def on_train_begin(self, net, **kwargs):
+        # In a notebook without ipywidgets the import warns, which only a bar should cause.
+        from tqdm.auto import tqdm
+
         self.bar_ = tqdm(total=net.max_epochs, initial=len(net.history), unit="epoch", desc="DANN")
 
     def on_epoch_end(self, net, **kwargs):
