@@ -194,7 +194,7 @@ def check_weights(sample_weight, class_weight, data, classes):
     row_weight = None
     if sample_weight is not None:
         with _naming("sample_weight"):
-            weight = np.asarray(sample_weight)
+            weight = np.asarray(sample_weight, dtype=np.float64)
             if weight.shape != data.X_source.shape[:1]:
                 raise ValueError(
                     f"sample_weight.shape == {weight.shape}, expected one weight a row of X: "
