@@ -1,7 +1,6 @@
 """Schedules of the paper, as functions of training progress p from 0 to 1."""
 
 import math
-from collections.abc import Callable
 
 
 def constant(progress: float) -> float:
@@ -63,6 +62,3 @@ def dann_learning_rate(progress: float, alpha: float = 10.0, beta: float = 0.75)
     (1.0, 0.166)
     """
     return (1 + alpha * progress) ** -beta
-
-
-Schedule = Callable[[float], float]
