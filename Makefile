@@ -1,4 +1,5 @@
-# Needs make and Python 3.11 or newer; everything else goes into .venv.
+# Needs make and Python 3.11 or newer; everything else goes into .venv, and into .venv-oldest and
+# .venv-newest for the tests at both ends of the supported versions.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -7,6 +8,15 @@ EXTRAS := dev,data,plot
 # `make lock` holds torch at its pin, since the newest torch may be a build of several GB.
 TORCH  ?= $(shell sed -n 's/^torch==//p' constraints.txt)
 
+OLDEST ?= .venv-oldest
+NEWEST ?= .venv-newest
+TESTED := test,data,plot
+# The newest torch may be a build of several GB: TORCH_NEWEST=torch==x.y.z where that is too much.
+TORCH_NEWEST ?= torch
+# Pre-releases are taken of these alone, which sk_dann stands on: those of anything else, test tools
+# to begin with, would fail the tests for reasons that are not ours to mend.
+PRE_RELEASES := numpy scipy scikit-learn skorch torch pandas matplotlib
+
 # The benchmark's files, where they lie beside the checkout; a data home of one's own goes first.
 ifneq ($(wildcard ../shared/data),)
 export SK_DANN_DATA ?= $(abspath ../shared/data)
@@ -14,10 +24,10 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format bench build lock clean
+.PHONY: help venv demo test test-oldest test-newest lint format bench build lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: $(VENV)/.installed  ## make .venv with the tested versions of everything
 
@@ -35,6 +45,33 @@ demo: venv  ## source-only against DANN on real data: a table and a picture
 test: export OMP_NUM_THREADS = 1
 test: lint  ## lint, then every test and doctest with coverage; PYTEST_ARGS passes through
 	@$(BIN)/python -m pytest --cov -n 2 $(PYTEST_ARGS)
+
+test-oldest: export OMP_NUM_THREADS = 1
+test-oldest: $(OLDEST)/.installed  ## the tests on the lower bounds of pyproject.toml
+	$(call run_tests,$(OLDEST))
+
+$(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
+	@echo "Installing the oldest supported versions into $(OLDEST) (several GB)"
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/python $(PIP) install --upgrade pip
+	@$(OLDEST)/bin/python $(PIP) install --constraint constraints-oldest.txt --editable '.[$(TESTED)]'
+	@touch $@
+
+# Installed anew each time, for the index moves on.
+test-newest: export OMP_NUM_THREADS = 1
+test-newest:  ## the tests on the newest versions, pre-releases included
+	@echo "Installing the newest versions into $(NEWEST) (several GB, TORCH_NEWEST=$(TORCH_NEWEST))"
+	@$(PYTHON) -m venv $(NEWEST)
+	@$(NEWEST)/bin/python $(PIP) install --upgrade pip
+	@$(NEWEST)/bin/python $(PIP) install --upgrade --upgrade-strategy eager \
+	  $(addprefix --all-releases ,$(PRE_RELEASES)) '$(TORCH_NEWEST)' --editable '.[$(TESTED)]'
+	$(call run_tests,$(NEWEST))
+
+define run_tests
+@$(1)/bin/python -c "import platform; from importlib.metadata import version; \
+print('python', platform.python_version(), *(f'{p} {version(p)}' for p in '$(PRE_RELEASES)'.split()))"
+@$(1)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+endef
 
 lint: venv  ## ruff and the import rules, as pre-commit runs them
 	@$(BIN)/ruff check
@@ -60,7 +97,7 @@ lock:  ## write constraints.txt anew from a fresh environment (TORCH=x.y.z moves
 	  "$$scratch/bin/python" $(PIP) freeze --exclude-editable | sed 's/+.*//'; \
 	} > "$$scratch/constraints.txt" && cp "$$scratch/constraints.txt" constraints.txt
 
-clean:  ## remove .venv and everything else that was made here
-	@rm -rf $(VENV) build dist .coverage .coverage.* htmlcov
+clean:  ## remove the environments and everything else that was made here
+	@rm -rf $(VENV) $(OLDEST) $(NEWEST) build dist .coverage .coverage.* htmlcov
 	@rm -rf .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

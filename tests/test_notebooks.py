@@ -25,8 +25,6 @@ METADATA = {
 STRICT = (
     "import warnings",
     "warnings.simplefilter('error')",
-    # tqdm's hint that ipywidgets would draw a nicer bar: it names a path of this machine.
-    "warnings.filterwarnings('ignore', message='IProgress not found')",
 )
 # What a notebook's words say about its results: run in the kernel after the last cell.
 CLAIMS = {
