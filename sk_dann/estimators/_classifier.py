@@ -28,7 +28,7 @@ from ..training import (
     network_dtype,
     resolve_device,
 )
-from ._assembly import LAMBDA_SCHEDULES, LR_SCHEDULES, SOLVERS, count_epochs, make_net
+from ._assembly import LAMBDA_SCHEDULES, LR_SCHEDULES, SOLVERS, count_epochs, make_net, touches_few_rows
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
@@ -379,9 +379,18 @@ class DANNClassifier(
     def _train(self, data, validation, seed, last):
         device = resolve_device(self.device)
         dtype = network_dtype(data.X_source.dtype, device)
-        stream = BatchStream(data, self.batch_size, seed, device, dtype)
+        active = ~data.constant_source_columns()
+        stream = BatchStream(
+            data,
+            self.batch_size,
+            seed,
+            device,
+            dtype,
+            blank=np.flatnonzero(~active),
+            compact=touches_few_rows(self, data),
+        )
         n_epochs = count_epochs(self.max_iter, len(stream))
-        net = make_net(self, data, validation, seed, dtype, device)
+        net = make_net(self, data, active, validation, seed, dtype, device)
         if last is not None:
             net.continue_from(last)
             if len(net.history) >= n_epochs:

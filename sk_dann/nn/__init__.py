@@ -4,6 +4,7 @@ Everything here works on tensors and has a leading *member* axis: K independent 
 trained as one, sharing their batches.
 """
 
+from ._closed_form import ClosedFormStep
 from ._gradient_reversal import GradientReversal, gradient_reversal
 from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
@@ -14,6 +15,7 @@ from ._schedules import constant, dann_lambda, dann_learning_rate
 from ._sparse import SparseBatch, csr_tensor, sparse_matmul
 
 __all__ = [
+    "ClosedFormStep",
     "DANNLoss",
     "DANNNetwork",
     "GradientReversal",

@@ -89,8 +89,12 @@ class MemberLinear(nn.Module):
         if not isinstance(x, SparseBatch) and x.dim() == 3:
             return torch.baddbmm(self.bias, x, self.weight.transpose(0, 1))
         weight = self.weight.view(in_features, n_members * out_features)
-        product = sparse_matmul(x, weight) if isinstance(x, SparseBatch) else x @ weight
-        return product.view(-1, n_members, out_features).transpose(0, 1) + self.bias
+        bias = self.bias.view(n_members * out_features)
+        if isinstance(x, SparseBatch):
+            product = sparse_matmul(x, weight) + bias
+        else:
+            product = torch.addmm(bias, x, weight)
+        return product.view(-1, n_members, out_features).transpose(0, 1)
 
     def extra_repr(self) -> str:
         in_features, n_members, out_features = self.weight.shape
@@ -160,13 +164,15 @@ class MemberDropout(nn.Module):
         self.generator = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
+        return x if not self.training or self.p == 0 else x * self.draw_mask(x)
+
+    def draw_mask(self, x: Tensor) -> Tensor:
+        """Return what a step multiplies `x` of shape (K, n, h) with; shape (K, 1, h)."""
         n_members, _, n_units = x.shape
         # Drawn on the CPU in float32, like the weights; K * h numbers are cheap to move.
         shape = (n_members, 1, n_units)
         draws = torch.rand(shape, dtype=torch.float32, generator=self.generator)
-        return x * ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
+        return ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
 
     def __getstate__(self):
         # The generator is lent for the time of a fit; it is no part of what has been learned.

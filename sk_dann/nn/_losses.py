@@ -132,16 +132,27 @@ def domain_loss(
 
 
 class LossTerms(NamedTuple):
-    """What `DANNLoss` returns: `total` is to be minimised, the others are to be watched.
+    """What `DANNLoss` returns; `total` is to be minimised.
 
-    `label` and `domain` have shape (K,); `domain_accuracy` is a scalar tensor. The last two are
-    None without target rows.
+    `label` and `domain` have shape (K,), `domain_log_proba` (K, n, S + 1); the last two are None
+    without a domain classifier.
     """
 
-    total: Tensor
     label: Tensor
     domain: Tensor | None = None
-    domain_accuracy: Tensor | None = None
+    domain_log_proba: Tensor | None = None
+    domain_weight: float = 1.0
+
+    @property
+    def total(self) -> Tensor:
+        """Sum over the members, whose gradients do not mix: a scalar tensor."""
+        if self.domain is None:
+            return self.label.sum()
+        return self.label.sum() + self.domain_weight * self.domain.sum()
+
+    def detach(self) -> "LossTerms":
+        """Return the same numbers without what led to them."""
+        return LossTerms(*(v.detach() if isinstance(v, Tensor) else v for v in self))
 
 
 class DANNLoss(nn.Module):
@@ -186,9 +197,7 @@ class DANNLoss(nn.Module):
     ) -> LossTerms:
         label = label_loss(output.label_logits, y, label_weight)
         if output.domain_logits is None:
-            return LossTerms(label.sum(), label)
+            return LossTerms(label)
         log_proba = domain_log_proba(output.domain_logits)
         adversarial = domain_loss(log_proba, domain, len(y), source_weight)
-        total = label.sum() + self.domain_weight * adversarial.sum()
-        hits = log_proba.detach().argmax(-1) == domain
-        return LossTerms(total, label, adversarial, hits.to(log_proba.dtype).mean())
+        return LossTerms(label, adversarial, log_proba, self.domain_weight)

@@ -134,7 +134,9 @@ def make_network(
         return (n, h), (n, C) and (n, 1), or (n, S + 1) for several source domains. Classes are
         called without arguments, once a member; instances are copied.
     active_inputs : Tensor of bool of shape (n_features,), default=None
-        Marks with False the inputs that an `InputMask` sets to zero; none if None.
+        Marks with False the inputs that count for nothing; all count if None. The perceptron's
+        weights of these start at zero, and stay there if training sees zeros in these columns;
+        a feature extractor of your own gets an `InputMask` in front.
     example : Tensor or SparseBatch of shape (n, n_features), default=None
         Rows to try modules of your own on; zeros if None.
     generator : torch.Generator, default=None
@@ -195,8 +197,11 @@ def make_network(
             n_logits = 1 if n_source_domains == 1 else n_source_domains + 1
             sizes = (n_hidden, *domain_hidden_layer_sizes, n_logits)
             domains, _ = part("domain_classifier", domain_classifier, sizes, hidden, n_logits)
-    if active_inputs is not None:
-        features = nn.Sequential(InputMask(active_inputs), features)
+        if active_inputs is not None:
+            if feature_extractor is None:
+                features[0].weight *= active_inputs[:, None, None]
+            else:
+                features = nn.Sequential(InputMask(active_inputs), features)
     return DANNNetwork(features, labels, domains)
 
 

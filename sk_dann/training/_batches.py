@@ -5,16 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from scipy import sparse
+
 from ..nn import SparseBatch
-from ._rows import stack_rows, take_rows, to_batch
+from ._rows import DenseRows, SparseRows
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Batch:
     """One step's rows, source rows first, as tensors on the training device.
 
     `X` has n rows, the other fields describe them: `y`, `label_weight` and `source_weight` the
-    n_source source rows, `domain` all n (0 to S - 1, the target last).
+    n_source source rows, `domain` all n (0 to S - 1, the target last). If `columns` is not None,
+    `X` holds only those columns of the table.
     """
 
     X: torch.Tensor | SparseBatch
@@ -22,6 +25,7 @@ class Batch:
     domain: torch.Tensor
     label_weight: torch.Tensor | None
     source_weight: torch.Tensor | None
+    columns: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.domain)
@@ -49,9 +53,13 @@ class BatchStream:
     seed : int
     device : torch.device
     dtype : torch.dtype
+    blank : ndarray of int, default=()
+        Columns that are to be zero in every batch.
+    compact : bool, default=False
+        Leave out of sparse batches the columns in which they store nothing.
     """
 
-    def __init__(self, data, batch_size, seed, device, dtype):
+    def __init__(self, data, batch_size, seed, device, dtype, *, blank=(), compact=False):
         self.data = data
         self.seed = seed
         self.device = device
@@ -64,8 +72,13 @@ class BatchStream:
         self._length = max(longest, -(-self._n_target // n_domains))
         # No step asks for more rows of each source than the longest domain has.
         self._step = min(max(batch_size // n_domains, 1), self._length)
-        self._y = torch.from_numpy(data.y)
-        self._source_domain = torch.from_numpy(data.source_domain)
+        blank = np.asarray(blank, dtype=np.intp)
+        self._is_sparse = sparse.issparse(data.X_source)
+        if self._is_sparse:
+            self._rows = SparseRows(data, device, dtype, blank, compact)
+        else:
+            self._rows = DenseRows(data, device, dtype, blank)
+        self._domains = {}
 
     def __len__(self):
         return -(-self._length // self._step)
@@ -76,38 +89,44 @@ class BatchStream:
 
     def epoch(self, number):
         """Yield the batches of epoch `number`."""
-        n_domains = len(self._members)
+        n_domains, data = len(self._members), self.data
         orders = [
             rows[cycle_shuffled(len(rows), self._length, self._rng(number, s))]
             for s, rows in enumerate(self._members)
         ]
-        source_order = np.stack(orders, axis=1)
-        target_order = None
+        source = np.stack(orders, axis=1).ravel()
+        sides = [self._rows.locate(data.source_rows[source])]
         if self._n_target:
-            target_order = self.data.target_rows[
-                cycle_shuffled(
-                    self._n_target, self._length * n_domains, self._rng(number, n_domains)
-                )
-            ].reshape(self._length, n_domains)
-        for start in range(0, self._length, self._step):
-            stop = start + self._step
-            target = None if target_order is None else target_order[start:stop].ravel()
-            yield self._batch(source_order[start:stop].ravel(), target)
+            rng = self._rng(number, n_domains)
+            target = cycle_shuffled(self._n_target, self._length * n_domains, rng)
+            sides.append(self._rows.locate(data.target_rows[target]))
+        y = torch.from_numpy(data.y[source]).to(self.device)
+        label_weight = self._weights(data.label_weight, source)
+        source_weight = self._weights(data.domain_weight, source)
+        n_rows = self._step * n_domains
+        for start in range(0, len(source), n_rows):
+            part = slice(start, start + n_rows)
+            X, columns = self._rows.cut(*(side[part] for side in sides)), None
+            if self._is_sparse:
+                X, columns = X
+            yield Batch(
+                X,
+                y[part],
+                self._domain(min(n_rows, len(source) - start)),
+                None if label_weight is None else label_weight[part],
+                None if source_weight is None else source_weight[part],
+                columns,
+            )
 
-    def _batch(self, source, target):
-        data = self.data
-        parts = [take_rows(data.X_source, data.source_rows[source])]
-        domain = self._source_domain[source]
-        if target is not None:
-            parts.append(take_rows(data.X_target, target))
-            domain = torch.cat([domain, domain.new_full((len(target),), len(self._members))])
-        return Batch(
-            X=to_batch(stack_rows(parts), self.device, self.dtype),
-            y=self._y[source].to(self.device),
-            domain=domain.to(self.device),
-            label_weight=self._weights(data.label_weight, source),
-            source_weight=self._weights(data.domain_weight, source),
-        )
+    def _domain(self, n_source):
+        """Return the domains of a step's rows, the same tensor for the same number of rows."""
+        if n_source not in self._domains:
+            n_domains = len(self._members)
+            domain = np.arange(n_source) % n_domains
+            if self._n_target:
+                domain = np.concatenate([domain, np.full(n_source, n_domains)])
+            self._domains[n_source] = torch.from_numpy(domain).to(self.device)
+        return self._domains[n_source]
 
     def _weights(self, weight, source):
         if weight is None:

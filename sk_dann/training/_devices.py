@@ -42,3 +42,11 @@ def network_dtype(dtype, device):
     """Return the torch dtype in which to compute on `device` for arrays of numpy's `dtype`."""
     has_float64 = device.type != "mps"
     return torch.float64 if dtype.itemsize == 8 and has_float64 else torch.float32
+
+
+def has_room_for(n_bytes, device):
+    """Tell whether an array fits into the accelerator and leaves as much room again."""
+    if device.type != "cuda":
+        return True  # MPS shares the memory that the array lies in already.
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * n_bytes < free

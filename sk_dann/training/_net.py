@@ -11,8 +11,10 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from ..nn import MemberDropout, Members, constant, isolated_random_state
+from ..nn import ClosedFormStep, MemberDropout, MemberLinear, Members, constant, isolated_random_state
 from ._inference import accuracy
+from ._totals import EpochTotals
+from ._touched import touched_rows
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -93,6 +95,9 @@ class DANNNet(NeuralNet):
         self
         """
         self.max_epochs = n_epochs
+        self._closed_form = None
+        if ClosedFormStep.supports(self.module_, self.criterion_):
+            self._closed_form = ClosedFormStep(self.module_, self.criterion_)
         self.notify("on_train_begin", X=stream, y=None)
         try:
             self.fit_loop(stream, validation, epochs=self.n_epochs_left)
@@ -101,12 +106,15 @@ class DANNNet(NeuralNet):
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
+            del self._closed_form
             # Ready for prediction, by several threads at once; gradients have had their day.
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
             if self.history and "train_loss" not in self.history[-1]:
                 del self.history[-1]  # an epoch that was broken off
-        if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
+        # The extremes are undefined if a number is, and take no memory to find.
+        extremes = [torch.stack(parameter.aminmax()) for parameter in self.module_.parameters()]
+        if not torch.isfinite(torch.cat(extremes)).all():
             raise ValueError(f"Training diverged in its last step: {self._advice()}")
         return self
 
@@ -182,36 +190,43 @@ class DANNNet(NeuralNet):
             for _, callback in self.callbacks_
             for hook in _BATCH_HOOKS
         )
-        totals, n_rows = 0.0, 0
+        totals = EpochTotals()
         with self._seeded(epoch):
             for step, batch in enumerate(iterator.epoch(epoch)):
                 self._set_progress((epoch + step / len(iterator)) / self.max_epochs)
-                totals = totals + step_fn(batch)["terms"] * len(batch)
-                n_rows += len(batch)
-        self._record_epoch((totals / n_rows).tolist(), n_rows)
+                totals.add(step_fn(batch)["terms"], batch.domain)
+        self._record_epoch(totals.read(self.criterion_.domain_weight), totals.n_rows)
 
     def train_step(self, batch, **fit_params):
-        """Take one step; return the losses as a tensor on the device."""
+        """Take one step; return its `LossTerms` as tensors on the device."""
+        if batch.columns is None:
+            return self._step(batch)
+        layer = next(m for m in self.module_.modules() if isinstance(m, MemberLinear))
+        with touched_rows(layer, self.optimizer_, batch.columns):
+            return self._step(batch)
+
+    def _step(self, batch):
         if self._batches_are_heard:
             self.notify("on_batch_begin", batch=batch, training=True)
-        self.optimizer_.zero_grad(set_to_none=True)
-        output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
-        losses = self.criterion_(
-            output, batch.y, batch.domain, batch.label_weight, batch.source_weight
-        )
-        losses.total.backward()
+        rows = batch.y, batch.domain, batch.label_weight, batch.source_weight
+        if self._closed_form is not None:
+            terms, output = self._closed_form(batch.X, self._lambda, *rows)
+        else:
+            self.optimizer_.zero_grad(set_to_none=True)
+            output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
+            terms = self.criterion_(output, *rows)
+            terms.total.backward()
+            terms = terms.detach()
         if self._batches_are_heard:
             named_parameters = list(self.module_.named_parameters())
             self.notify(
                 "on_grad_computed", named_parameters=named_parameters, batch=batch, training=True
             )
         self.optimizer_.step()
-        # total is the sum over members, which is what makes them independent; people want means.
-        terms = [losses.total.detach() / len(losses.label), losses.label.detach().mean()]
-        if losses.domain is not None:
-            terms += [losses.domain.detach().mean(), losses.domain_accuracy]
-        step = {"loss": terms[0], "y_pred": output, "terms": torch.stack(terms)}
+        step = {"y_pred": output, "terms": terms}
         if self._batches_are_heard:
+            # The total is the sum over members, which keeps them apart; people want the mean.
+            step["loss"] = terms.total / len(terms.label)
             self.history.record_batch("train_loss", step["loss"].item())
             self.history.record_batch("train_batch_size", len(batch))
             self.notify("on_batch_end", batch=batch, training=True, **step)
@@ -255,9 +270,7 @@ class DANNNet(NeuralNet):
             f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
         )
 
-    def _record_epoch(self, terms, n_rows):
-        names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
-        record = dict(zip(names, terms, strict=False))
+    def _record_epoch(self, record, n_rows):
         for name, value in record.items():
             if not math.isfinite(value):
                 raise ValueError(
@@ -271,6 +284,6 @@ class DANNNet(NeuralNet):
             self.history.new_batch()
             self.history.record_batch("train_loss", record["train_loss"])
             self.history.record_batch("train_batch_size", n_rows)
-        if len(terms) > 2:
+        if "domain_loss" in record:
             self.history.record("lambda_adapt", self._lambda)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])

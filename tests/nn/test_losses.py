@@ -125,14 +125,3 @@ def test_features_get_label_gradient_minus_lambda_times_domain_gradient():
             domain_part = domain_plain[name] - label_only[name]
             assert domain_part.abs().max() > 1e-3
             torch.testing.assert_close(gradient, label_only[name] - 2 * domain_part)
-
-
-def test_domain_accuracy_counts_rows():
-    network = make_network(2, 2)
-    output = network(torch.randn(4, 2), n_source=2)
-    source = torch.tensor([True, True, False, False])
-    sure = torch.where(source, 9.0, -9.0).view(1, 4, 1)
-    domain = torch.tensor([0, 0, 1, 1])
-    for logits, accuracy in ((sure, 1.0), (-sure, 0.0), (sure.abs(), 0.5)):
-        terms = DANNLoss()(output._replace(domain_logits=logits), torch.tensor([0, 1]), domain)
-        assert terms.domain_accuracy.item() == accuracy

@@ -1,0 +1,279 @@
+"""Losses and all gradients of a network of perceptrons, written out instead of recorded.
+
+On small tables most of a training step is autograd's bookkeeping. Here both paths through the
+network are differentiated by hand: the same gradients from a third of the operations.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ._layers import MemberDropout, MemberLinear
+from ._losses import DANNLoss, LossTerms
+from ._network import DANNNetwork, NetworkOutput
+from ._sparse import SparseBatch
+
+_aten = torch.ops.aten
+
+# By module: the activation in place, and the gradient of its input from the gradient of its
+# output and the output itself.
+_ACTIVATIONS = {
+    nn.Identity: (None, None),
+    nn.Sigmoid: (torch.sigmoid_, _aten.sigmoid_backward.default),
+    nn.Tanh: (torch.tanh_, _aten.tanh_backward.default),
+    nn.ReLU: (torch.relu_, lambda grad, y: _aten.threshold_backward.default(grad, y, 0)),
+}
+_KNOWN = (MemberLinear, MemberDropout, *_ACTIVATIONS)
+
+
+class _Layer:
+    """A `MemberLinear` with the activation and the dropout behind it.
+
+    What passes between layers has shape (K, h, n), the rows last: the products of all layers then
+    come out in the order that the next ones read, and a softmax over few classes runs along
+    contiguous rows. Views of the parameters are made once, since on small layers each takes as
+    long as a sum.
+    """
+
+    def __init__(self, linear: MemberLinear):
+        self.linear = linear
+        self.activate, self.differentiate = None, None
+        self.dropout: MemberDropout | None = None
+        self._weight = None
+
+    def _look_again(self):
+        """Take new views if the parameter is another one, or lies elsewhere, than last time."""
+        weight = self.linear.weight
+        if weight is self._weight and weight.data_ptr() == self._address:
+            return
+        self._weight, self._address = weight, weight.data_ptr()
+        values, bias = weight.detach(), self.linear.bias.detach()
+        self.weight_grad, self.bias_grad = torch.empty_like(values), torch.empty_like(bias)
+        n_members, self.one_output = values.shape[1], values.shape[2] == 1
+        self.shape = (n_members, values.shape[2], -1)
+        # Of a layer whose input all members share, and of one whose input has members.
+        self.joined = values.flatten(1)
+        self.joined_bias, self.joined_grad = bias.view(-1, 1), self.weight_grad.flatten(1)
+        self.forwards, self.backwards = values.permute(1, 2, 0), values.transpose(0, 1)
+        self.apart_bias, self.apart_grad = bias.transpose(1, 2), self.weight_grad.permute(1, 2, 0)
+        self.bias_sums = self.bias_grad.squeeze(1)
+
+    def forward(self, x: Tensor | SparseBatch):
+        """Return the output, and what the backward pass needs.
+
+        The input has shape (n, d) if members share it, else (K, d, n).
+        """
+        self._look_again()
+        if isinstance(x, SparseBatch):
+            product = (x.rows @ self.joined).t()
+            y = product.add_(self.joined_bias).view(self.shape)
+        elif x.dim() == 2:
+            y = torch.addmm(self.joined_bias, self.joined.t(), x.t()).view(self.shape)
+        else:
+            y = torch.baddbmm(self.apart_bias, self.forwards, x)
+        if self.activate is not None:
+            self.activate(y)
+        if self.dropout is None:
+            return y, (x, y, None)
+        mask = self.dropout.draw_mask(y.transpose(1, 2)).transpose(1, 2)
+        return y * mask, (x, y, mask)
+
+    def backward(self, grad: Tensor, saved, to_input: bool) -> Tensor | None:
+        """Set the parameters' gradients; return that of the input if it is wanted."""
+        x, y, mask = saved
+        if mask is not None:
+            grad = grad * mask
+        if self.differentiate is not None:
+            grad = self.differentiate(grad, y)
+        torch.sum(grad, dim=2, out=self.bias_sums)
+        if isinstance(x, SparseBatch):
+            torch.mm(x.transpose, grad.flatten(0, 1).t().contiguous(), out=self.joined_grad)
+        elif x.dim() == 2:
+            torch.mm(x.t(), grad.flatten(0, 1).t(), out=self.joined_grad)
+        else:
+            self.apart_grad.copy_(torch.bmm(grad, x.transpose(1, 2)))
+        self.linear.weight.grad, self.linear.bias.grad = self.weight_grad, self.bias_grad
+        if not to_input:
+            return None
+        # A batched product with one column is slow.
+        return self.backwards * grad if self.one_output else torch.bmm(self.backwards, grad)
+
+
+class _Perceptron:
+    """A `member_mlp` with its backward pass."""
+
+    def __init__(self, modules: nn.Sequential):
+        self.layers: list[_Layer] = []
+        for module in modules:
+            if isinstance(module, MemberLinear):
+                self.layers.append(_Layer(module))
+            elif isinstance(module, MemberDropout):
+                self.layers[-1].dropout = module
+            else:
+                layer = self.layers[-1]
+                layer.activate, layer.differentiate = _ACTIVATIONS[type(module)]
+
+    def forward(self, x: Tensor | SparseBatch):
+        """Return the output (K, h, n), and what the backward pass needs of each layer."""
+        saved = []
+        for layer in self.layers:
+            x, needed = layer.forward(x)
+            saved.append(needed)
+        return x, saved
+
+    def backward(self, grad: Tensor, saved, *, to_input: bool = True) -> Tensor | None:
+        """Set the parameters' gradients; return that of the input if it is wanted."""
+        for i in reversed(range(len(self.layers))):
+            grad = self.layers[i].backward(grad, saved[i], to_input or i > 0)
+        return grad
+
+
+class ClosedFormStep:
+    """Computes what `DANNLoss` does, and sets ``.grad`` of all parameters on the way.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+        Of `member_mlp` parts; see :meth:`supports`.
+    criterion : DANNLoss
+
+    Notes
+    -----
+    With the log-probabilities :math:`\\log p` of a row and its weight :math:`w` (the weights of
+    a side sum to 1), the gradient of the cross-entropy in the logits is :math:`w (p - e_y)`. The
+    features get that of the labels minus λ times that of the domains: Equations 13 to 15 of Ganin
+    et al., JMLR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import ClosedFormStep, DANNLoss, make_network
+    >>> network = make_network(5, 2, hidden_layer_sizes=(8,))
+    >>> y, domain = torch.tensor([0, 1, 1]), torch.tensor([0] * 3 + [1] * 3)
+    >>> terms, output = ClosedFormStep(network, DANNLoss())(torch.randn(6, 5), 0.1, y, domain)
+    >>> network.feature_extractor[0].weight.grad.shape
+    torch.Size([5, 1, 8])
+    """
+
+    def __init__(self, network: DANNNetwork, criterion: DANNLoss):
+        self._features = _Perceptron(network.feature_extractor)
+        self._labels = _Perceptron(network.label_predictor)
+        classifier = network.domain_classifier
+        self._domains = None if classifier is None else _Perceptron(classifier)
+        self._domain_weight = criterion.domain_weight
+        self._label_targets = _Targets()
+        self._domain_targets = _Targets()
+
+    @staticmethod
+    def supports(network: nn.Module, criterion: nn.Module) -> bool:
+        """Tell whether the network and the loss are of the kinds that are known by heart."""
+        parts = [
+            getattr(network, name, None)
+            for name in ("feature_extractor", "label_predictor", "domain_classifier")
+        ]
+        return (
+            type(network) is DANNNetwork
+            and type(criterion) is DANNLoss
+            and all(
+                part is None
+                or type(part) is nn.Sequential
+                and len(part)
+                and isinstance(part[0], MemberLinear)
+                and all(type(module) in _KNOWN for module in part)
+                for part in parts
+            )
+        )
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        X: Tensor | SparseBatch,
+        reversal: float | Tensor,
+        y: Tensor,
+        domain: Tensor,
+        label_weight: Tensor | None = None,
+        source_weight: Tensor | None = None,
+    ) -> tuple[LossTerms, NetworkOutput]:
+        """Set the gradients; the arguments are those of `DANNNetwork` and `DANNLoss`."""
+        n_source = len(y)
+        features, features_saved = self._features.forward(X)
+        label_logits, labels_saved = self._labels.forward(features[..., :n_source])
+        targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
+        label, label_grad, _ = _cross_entropy(label_logits, *targets)
+        grad = self._labels.backward(label_grad, labels_saved)
+        features_by_row, labels_by_row = features.transpose(1, 2), label_logits.transpose(1, 2)
+        if self._domains is None:
+            self._features.backward(grad, features_saved, to_input=False)
+            return LossTerms(label), NetworkOutput(features_by_row, labels_by_row, None)
+
+        domain_logits, domains_saved = self._domains.forward(features)
+        one_logit = domain_logits.shape[1] == 1
+        # The logit of "source" against 0 is the same as the sigmoid of that logit.
+        logits = domain_logits
+        if one_logit:
+            logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
+        sides = [(n_source, source_weight), (len(domain) - n_source, None)]
+        targets = self._domain_targets(domain, logits, sides)
+        adversarial, domain_grad, log_proba = _cross_entropy(logits, *targets)
+        if one_logit:
+            domain_grad = domain_grad[:, :1]
+        if self._domain_weight != 1:
+            domain_grad = domain_grad * self._domain_weight
+        reversed_grad = self._domains.backward(domain_grad, domains_saved).mul_(-reversal)
+        reversed_grad[..., :n_source] += grad
+        self._features.backward(reversed_grad, features_saved, to_input=False)
+        terms = LossTerms(label, adversarial, log_proba.transpose(1, 2), self._domain_weight)
+        output = NetworkOutput(features_by_row, labels_by_row, domain_logits.transpose(1, 2))
+        return terms, output
+
+
+class _Targets:
+    """Minus the row's weight in the row of its class, 0 elsewhere, and the weights.
+
+    What does not change from step to step is kept: the domains never do while batches have the
+    same size.
+    """
+
+    def __init__(self):
+        self._onehot = None
+        self._shares = {}
+        self._index, self._version, self._targets = None, None, None
+
+    def __call__(self, index, logits, sides):
+        if self._onehot is None:
+            n_classes = logits.shape[1]
+            self._onehot = torch.eye(n_classes, dtype=logits.dtype, device=logits.device)
+        if any(weight is not None for _, weight in sides):
+            shares = [_share(n, weight, logits) for n, weight in sides]
+            if len({share.dim() for share in shares}) > 1:  # one side has a weight for each member
+                shares = [share.expand(len(logits), 1, -1) for share in shares]
+            share = torch.cat(shares, dim=-1)
+            return self._onehot.index_select(1, index) * -share, share
+        sizes = tuple(n for n, _ in sides)
+        if sizes not in self._shares:
+            self._shares[sizes] = torch.cat([_share(n, None, logits) for n in sizes], dim=-1)
+        share = self._shares[sizes]
+        if index is not self._index or index._version != self._version:
+            self._index, self._version = index, index._version
+            self._targets = self._onehot.index_select(1, index) * -share
+        return self._targets, share
+
+
+def _share(n, weight, like):
+    """Weights of a side that sum to 1, of shape (1, n) or (K, 1, n)."""
+    if weight is None:
+        return like.new_full((1, n), 1 / max(n, 1))
+    total = weight.sum(dim=-1, keepdim=True)
+    return (weight / torch.where(total > 0, total, 1)).unsqueeze(-2)
+
+
+def _cross_entropy(logits, targets, share):
+    """Return the loss (K,), its gradient and the log-probabilities (K, C, n)."""
+    log_proba = torch.log_softmax(logits, dim=1)
+    grad = torch.addcmul(targets, log_proba.exp(), share)
+    if targets.dim() == 2:
+        loss = torch.mv(log_proba.flatten(1), targets.flatten())
+    else:
+        loss = (log_proba * targets).sum(dim=(1, 2))
+    return loss, grad, log_proba

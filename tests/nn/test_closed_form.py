@@ -1,0 +1,186 @@
+"""The gradients written by hand against autograd's, and against differences."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from sk_dann.nn import (
+    ClosedFormStep,
+    DANNLoss,
+    MemberDropout,
+    SparseBatch,
+    isolated_random_state,
+    make_network,
+)
+
+
+def _network(n_sources=1, dtype=torch.float64, **params):
+    defaults = {"n_members": 2, "hidden_layer_sizes": (4,), "activation": "tanh"}
+    with isolated_random_state(0):
+        return make_network(5, 3, n_sources, dtype=dtype, **{**defaults, **params})
+
+
+def _batch(n_sources=1, n_source=6, n_target=5, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    X = torch.randn(n_source + n_target, 5, generator=generator, dtype=dtype)
+    y = torch.arange(n_source) % 3
+    domain = torch.cat([torch.arange(n_source) % n_sources, torch.full((n_target,), n_sources)])
+    return X, y, domain
+
+
+def _lend_generators(network, seed=3):
+    for module in network.modules():
+        if isinstance(module, MemberDropout):
+            module.generator = torch.Generator().manual_seed(seed)
+
+
+def _autograd(network, criterion, X, reversal, y, *rows):
+    """Return the terms and the gradients by name, as plain modules give them."""
+    network = copy.deepcopy(network)
+    _lend_generators(network)
+    terms = criterion(network(X, reversal, n_source=len(y)), y, *rows)
+    terms.total.backward()
+    return terms.detach(), {name: p.grad for name, p in network.named_parameters()}
+
+
+def _by_hand(network, criterion, *arguments):
+    _lend_generators(network)
+    terms, output = ClosedFormStep(network, criterion)(*arguments)
+    return terms, {name: p.grad for name, p in network.named_parameters()}, output
+
+
+def _check(network, criterion, *arguments):
+    expected_terms, expected = _autograd(network, criterion, *arguments)
+    terms, gradients, _ = _by_hand(network, criterion, *arguments)
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-9, atol=1e-12)
+        assert gradient.stride() == dict(network.named_parameters())[name].stride()
+    for found, wanted in zip(terms, expected_terms, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+@given(
+    n_members=st.integers(1, 3),
+    n_sources=st.integers(1, 3),
+    hidden=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    label_hidden=st.lists(st.integers(1, 3), max_size=2),
+    domain_hidden=st.lists(st.integers(1, 3), max_size=2),
+    activation=st.sampled_from(["identity", "logistic", "tanh", "relu"]),
+    dropout=st.sampled_from([0.0, 0.4]),
+    reversal=st.sampled_from([0.0, 0.3, 2.0]),
+    domain_weight=st.sampled_from([1.0, 0.2]),
+    sparse=st.booleans(),
+    weights=st.sampled_from([None, "shared", "by member", "none on the source"]),
+)
+def test_gradients_are_autograds(
+    n_members, n_sources, hidden, label_hidden, domain_hidden, activation, dropout, reversal,
+    domain_weight, sparse, weights,
+):  # fmt: skip
+    network = _network(
+        n_sources,
+        n_members=n_members,
+        hidden_layer_sizes=tuple(hidden),
+        label_hidden_layer_sizes=tuple(label_hidden),
+        domain_hidden_layer_sizes=tuple(domain_hidden),
+        activation=activation,
+        dropout=dropout,
+    )
+    X, y, domain = _batch(n_sources)
+    if sparse:
+        X = SparseBatch.from_dense(X * (X > 0))
+    weight = {
+        None: None,
+        "shared": torch.arange(6.0, dtype=torch.float64),
+        "by member": torch.arange(6.0 * n_members, dtype=torch.float64).view(n_members, 6),
+        "none on the source": torch.zeros(6, dtype=torch.float64),
+    }[weights]
+    _check(network, DANNLoss(domain_weight), X, reversal, y, domain, weight, weight)
+
+
+def test_members_may_have_a_lambda_each():
+    reversal = torch.tensor([0.1, 3.0], dtype=torch.float64).view(2, 1, 1)
+    _check(_network(), DANNLoss(), _batch()[0], reversal, *_batch()[1:])
+
+
+def test_without_domain_classifier():
+    X, y, domain = _batch(n_target=0)
+    _check(_network(0), DANNLoss(), X, 1.0, y, domain)
+
+
+class _Total(torch.autograd.Function):
+    """The step as a node of autograd, so that `gradcheck` can look at it."""
+
+    @staticmethod
+    def forward(ctx, network, batch, *values):
+        for parameter, value in zip(network.parameters(), values, strict=True):
+            parameter.data.copy_(value)
+        # Unreversed, the gradients are those of the sum of the losses.
+        terms, _ = ClosedFormStep(network, DANNLoss())(batch[0], -1.0, *batch[1:])
+        ctx.gradients = [parameter.grad.clone() for parameter in network.parameters()]
+        return terms.total
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return None, None, *(grad_output * gradient for gradient in ctx.gradients)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "identity", "relu"])
+def test_gradcheck(activation):
+    network = _network(activation=activation, label_hidden_layer_sizes=(3,))
+    values = [parameter.detach().clone().requires_grad_() for parameter in network.parameters()]
+    assert torch.autograd.gradcheck(
+        lambda *values: _Total.apply(network, _batch(), *values), values
+    )
+
+
+def test_output_is_the_networks():
+    network = _network()
+    X, y, domain = _batch()
+    _, _, output = _by_hand(network, DANNLoss(), X, 1.0, y, domain)
+    for found, expected in zip(output, network(X, n_source=len(y)), strict=True):
+        torch.testing.assert_close(found, expected.detach())
+
+
+def test_parameters_that_moved_to_other_memory_are_found():
+    network, (X, y, domain) = _network(), _batch()
+    step = ClosedFormStep(network, DANNLoss())
+    step(X, 1.0, y, domain)
+    for parameter in network.parameters():
+        parameter.data = parameter.data + 0.5
+    step(X, 1.0, y, domain)
+    _, expected = _autograd(network, DANNLoss(), X, 1.0, y, domain)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name])
+
+
+def test_other_labels_in_the_same_tensor_are_seen():
+    network, (X, y, domain) = _network(), _batch()
+    step = ClosedFormStep(network, DANNLoss())
+    one, _ = step(X, 1.0, y, domain)
+    y[:] = 2 - y
+    other, _ = step(X, 1.0, y, domain)
+    assert not torch.equal(one.label, other.label)
+
+
+class OwnLoss(DANNLoss):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("network", "criterion", "supported"),
+    [
+        (_network(), DANNLoss(), True),
+        (_network(0, dropout=0.5), DANNLoss(), True),
+        (_network(feature_extractor=nn.Linear(5, 4, dtype=torch.float64)), DANNLoss(), False),
+        (_network(label_predictor=nn.Linear(4, 3, dtype=torch.float64)), DANNLoss(), False),
+        (_network(), OwnLoss(), False),
+        (nn.Linear(2, 2), DANNLoss(), False),
+    ],
+)
+def test_only_what_is_known_by_heart_is_supported(network, criterion, supported):
+    assert ClosedFormStep.supports(network, criterion) is supported
