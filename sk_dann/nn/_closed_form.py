@@ -151,7 +151,7 @@ class ClosedFormStep:
     >>> from sk_dann.nn import ClosedFormStep, DANNLoss, make_network
     >>> network = make_network(5, 2, hidden_layer_sizes=(8,))
     >>> y, domain = torch.tensor([0, 1, 1]), torch.tensor([0] * 3 + [1] * 3)
-    >>> terms, output = ClosedFormStep(network, DANNLoss())(torch.randn(6, 5), 0.1, y, domain)
+    >>> terms = ClosedFormStep(network, DANNLoss())(torch.randn(6, 5), 0.1, y, domain)
     >>> network.feature_extractor[0].weight.grad.shape
     torch.Size([5, 1, 8])
     """
@@ -194,18 +194,18 @@ class ClosedFormStep:
         domain: Tensor,
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
-    ) -> tuple[LossTerms, NetworkOutput]:
+    ) -> LossTerms:
         """Set the gradients; the arguments are those of `DANNNetwork` and `DANNLoss`."""
         n_source = len(y)
         features, features_saved = self._features.forward(X)
-        label_logits, labels_saved = self._labels.forward(features[..., :n_source])
+        label_logits, labels_saved = self._labels.forward(features.narrow(2, 0, n_source))
         targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
         label, label_grad, _ = _cross_entropy(label_logits, *targets)
         grad = self._labels.backward(label_grad, labels_saved)
-        features_by_row, labels_by_row = features.transpose(1, 2), label_logits.transpose(1, 2)
         if self._domains is None:
             self._features.backward(grad, features_saved, to_input=False)
-            return LossTerms(label), NetworkOutput(features_by_row, labels_by_row, None)
+            self._last_output = features, label_logits, None
+            return LossTerms(label)
 
         domain_logits, domains_saved = self._domains.forward(features)
         one_logit = domain_logits.shape[1] == 1
@@ -217,15 +217,19 @@ class ClosedFormStep:
         targets = self._domain_targets(domain, logits, sides)
         adversarial, domain_grad, log_proba = _cross_entropy(logits, *targets)
         if one_logit:
-            domain_grad = domain_grad[:, :1]
+            domain_grad = domain_grad.narrow(1, 0, 1)
         if self._domain_weight != 1:
             domain_grad = domain_grad * self._domain_weight
         reversed_grad = self._domains.backward(domain_grad, domains_saved).mul_(-reversal)
-        reversed_grad[..., :n_source] += grad
+        reversed_grad.narrow(2, 0, n_source).add_(grad)
         self._features.backward(reversed_grad, features_saved, to_input=False)
-        terms = LossTerms(label, adversarial, log_proba.transpose(1, 2), self._domain_weight)
-        output = NetworkOutput(features_by_row, labels_by_row, domain_logits.transpose(1, 2))
-        return terms, output
+        self._last_output = features, label_logits, domain_logits
+        return LossTerms(label, adversarial, log_proba.transpose(1, 2), self._domain_weight)
+
+    @property
+    def output(self) -> NetworkOutput:
+        """What the network returned in the last step."""
+        return NetworkOutput(*(v if v is None else v.transpose(1, 2) for v in self._last_output))
 
 
 class _Targets:

@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
 from ..nn import ClosedFormStep, MemberDropout, MemberLinear, Members, constant, isolated_random_state
+from ._adam import adam_step
 from ._inference import accuracy
 from ._totals import EpochTotals
 from ._touched import touched_rows
@@ -98,6 +99,7 @@ class DANNNet(NeuralNet):
         self._closed_form = None
         if ClosedFormStep.supports(self.module_, self.criterion_):
             self._closed_form = ClosedFormStep(self.module_, self.criterion_)
+        self._update = adam_step(self.optimizer_)
         self.notify("on_train_begin", X=stream, y=None)
         try:
             self.fit_loop(stream, validation, epochs=self.n_epochs_left)
@@ -106,7 +108,7 @@ class DANNNet(NeuralNet):
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
-            del self._closed_form
+            del self._closed_form, self._update
             # Ready for prediction, by several threads at once; gradients have had their day.
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
@@ -210,7 +212,7 @@ class DANNNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=True)
         rows = batch.y, batch.domain, batch.label_weight, batch.source_weight
         if self._closed_form is not None:
-            terms, output = self._closed_form(batch.X, self._lambda, *rows)
+            terms = self._closed_form(batch.X, self._lambda, *rows)
         else:
             self.optimizer_.zero_grad(set_to_none=True)
             output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
@@ -222,9 +224,10 @@ class DANNNet(NeuralNet):
             self.notify(
                 "on_grad_computed", named_parameters=named_parameters, batch=batch, training=True
             )
-        self.optimizer_.step()
-        step = {"y_pred": output, "terms": terms}
+        self._update()
+        step = {"terms": terms}
         if self._batches_are_heard:
+            step["y_pred"] = output if self._closed_form is None else self._closed_form.output
             # The total is the sum over members, which keeps them apart; people want the mean.
             step["loss"] = terms.total / len(terms.label)
             self.history.record_batch("train_loss", step["loss"].item())

@@ -49,8 +49,9 @@ def _autograd(network, criterion, X, reversal, y, *rows):
 
 def _by_hand(network, criterion, *arguments):
     _lend_generators(network)
-    terms, output = ClosedFormStep(network, criterion)(*arguments)
-    return terms, {name: p.grad for name, p in network.named_parameters()}, output
+    step = ClosedFormStep(network, criterion)
+    terms = step(*arguments)
+    return terms, {name: p.grad for name, p in network.named_parameters()}, step.output
 
 
 def _check(network, criterion, *arguments):
@@ -120,7 +121,7 @@ class _Total(torch.autograd.Function):
         for parameter, value in zip(network.parameters(), values, strict=True):
             parameter.data.copy_(value)
         # Unreversed, the gradients are those of the sum of the losses.
-        terms, _ = ClosedFormStep(network, DANNLoss())(batch[0], -1.0, *batch[1:])
+        terms = ClosedFormStep(network, DANNLoss())(batch[0], -1.0, *batch[1:])
         ctx.gradients = [parameter.grad.clone() for parameter in network.parameters()]
         return terms.total
 
@@ -161,9 +162,9 @@ def test_parameters_that_moved_to_other_memory_are_found():
 def test_other_labels_in_the_same_tensor_are_seen():
     network, (X, y, domain) = _network(), _batch()
     step = ClosedFormStep(network, DANNLoss())
-    one, _ = step(X, 1.0, y, domain)
+    one = step(X, 1.0, y, domain)
     y[:] = 2 - y
-    other, _ = step(X, 1.0, y, domain)
+    other = step(X, 1.0, y, domain)
     assert not torch.equal(one.label, other.label)
 
 

@@ -1,0 +1,80 @@
+import copy
+
+import pytest
+import torch
+
+from sk_dann.training._adam import _FusedStep, adam_step
+
+
+def _optimizer(kind=torch.optim.Adam, **options):
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(n, 3, generator=generator)) for n in (4, 2, 1)]
+    groups = [
+        {"params": weights[:2], "weight_decay": 0.1, "lr": 0.05},
+        {"params": weights[2:], "betas": (0.5, 0.9), "eps": 1e-3},
+    ]
+    return kind(groups, **options)
+
+
+def _weights(optimizer):
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def test_steps_are_torchs_to_the_bit():
+    mine, theirs = _optimizer(fused=True), _optimizer(fused=True)
+    step = adam_step(mine)
+    assert isinstance(step, _FusedStep)
+    for number in range(5):
+        for optimizer in (mine, theirs):
+            for p in _weights(optimizer):
+                p.grad = torch.sin(p.detach() + number)
+        if number == 3:  # no gradient, no step
+            _weights(mine)[1].grad = _weights(theirs)[1].grad = None
+        step()
+        theirs.step()
+    for one, other in zip(_weights(mine), _weights(theirs), strict=True):
+        assert torch.equal(one, other)
+    states = [optimizer.state_dict()["state"] for optimizer in (mine, theirs)]
+    for number, state in states[1].items():
+        for key, value in state.items():
+            assert torch.equal(states[0][number][key], value)
+
+
+def test_a_scheduler_sees_the_steps():
+    optimizer = _optimizer(fused=True)
+    step = adam_step(optimizer)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    for _ in range(2):
+        for p in _weights(optimizer):
+            p.grad = torch.ones_like(p)
+        step()
+        scheduler.step()  # warns of what it has not seen; warnings are errors here
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 / 4)
+
+
+class Mine(torch.optim.Adam):
+    pass
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        _optimizer(),
+        _optimizer(amsgrad=True, fused=True),
+        _optimizer(Mine, fused=True),
+        _optimizer(torch.optim.SGD),
+        _optimizer(torch.optim.AdamW, fused=True),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_other_optimizers_take_their_own_steps(optimizer):
+    step = adam_step(optimizer)
+    assert not isinstance(step, _FusedStep)
+    reference = copy.deepcopy(optimizer)
+    for each in (optimizer, reference):
+        for p in _weights(each):
+            p.grad = torch.ones_like(p)
+    step()
+    reference.step()
+    for one, other in zip(_weights(optimizer), _weights(reference), strict=True):
+        assert torch.equal(one, other)
