@@ -91,8 +91,8 @@ class Estimator:
         named = clf.net_.module_.named_parameters()
         weights = [weight for name, weight in named if name.endswith("weight")]
         # (inputs, members, outputs)
-        layers = [(weight.shape[0], weight.shape[2]) for weight in weights]
-        assert all(weight.shape[1] == clf.n_estimators for weight in weights)
+        layers = [tuple(weight.shape[1:]) for weight in weights]
+        assert all(weight.shape[0] == clf.n_estimators for weight in weights)
         is_adam = isinstance(clf.net_.optimizer_, torch.optim.Adam)
         optimizer = "Adam" if is_adam else type(clf.net_.optimizer_).__name__
         n_steps = n_epochs * workload.n_steps

@@ -30,9 +30,9 @@ class MemberLinear(nn.Module):
 
     Attributes
     ----------
-    weight : Parameter of shape (d, K, h)
-        One row an input, so that the first layer of all members is the single product
-        ``X @ weight.view(d, K * h)`` and a sparse row touches contiguous memory.
+    weight : Parameter of shape (K, d, h)
+        The members one after another, so that a member's part of a product stays in the cache:
+        one wide sparse product for sixteen members takes twice as long as sixteen.
     bias : Parameter of shape (K, 1, h)
 
     Notes
@@ -59,7 +59,7 @@ class MemberLinear(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(in_features, n_members, out_features, dtype=dtype))
+        self.weight = nn.Parameter(torch.empty(n_members, in_features, out_features, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(n_members, 1, out_features, dtype=dtype))
         self.reset_parameters(generator)
 
@@ -70,14 +70,14 @@ class MemberLinear(nn.Module):
         stacked = cls(first.in_features, first.out_features, len(layers), dtype=first.weight.dtype)
         with torch.no_grad():
             for k, layer in enumerate(layers):
-                stacked.weight[:, k] = layer.weight.T
+                stacked.weight[k] = layer.weight.T
                 stacked.bias[k, 0] = layer.bias
         return stacked
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw uniform weights and biases within ``±1 / sqrt(d)``, as `torch.nn.Linear` does."""
-        bound = 1 / math.sqrt(self.weight.shape[0])
+        bound = 1 / math.sqrt(self.weight.shape[1])
         # Drawn on the CPU in float32 whatever the device and dtype: a seed means the same weights
         # everywhere.
         for parameter in (self.weight, self.bias):
@@ -85,19 +85,14 @@ class MemberLinear(nn.Module):
             parameter.copy_(draws.uniform_(-bound, bound, generator=generator))
 
     def forward(self, x: Tensor | SparseBatch) -> Tensor:
-        in_features, n_members, out_features = self.weight.shape
-        if not isinstance(x, SparseBatch) and x.dim() == 3:
-            return torch.baddbmm(self.bias, x, self.weight.transpose(0, 1))
-        weight = self.weight.view(in_features, n_members * out_features)
-        bias = self.bias.view(n_members * out_features)
         if isinstance(x, SparseBatch):
-            product = sparse_matmul(x, weight) + bias
-        else:
-            product = torch.addmm(bias, x, weight)
-        return product.view(-1, n_members, out_features).transpose(0, 1)
+            return torch.stack([sparse_matmul(x, weight) for weight in self.weight]) + self.bias
+        if x.dim() == 2:
+            x = x.expand(len(self.weight), -1, -1)
+        return torch.baddbmm(self.bias, x, self.weight)
 
     def extra_repr(self) -> str:
-        in_features, n_members, out_features = self.weight.shape
+        n_members, in_features, out_features = self.weight.shape
         return f"{in_features}, {out_features}, n_members={n_members}"
 
 

@@ -199,7 +199,7 @@ def make_network(
             domains, _ = part("domain_classifier", domain_classifier, sizes, hidden, n_logits)
         if active_inputs is not None:
             if feature_extractor is None:
-                features[0].weight *= active_inputs[:, None, None]
+                features[0].weight *= active_inputs[:, None]
             else:
                 features = nn.Sequential(InputMask(active_inputs), features)
     return DANNNetwork(features, labels, domains)

@@ -72,7 +72,7 @@ def _row_size(network, X):
     """Count the numbers that a row of `X` is made into, at the widest layer of all members."""
     inputs = X.nnz // max(X.shape[0], 1) if sparse.issparse(X) else X.shape[1]
     modules = list(network.modules())
-    widths = [m.weight.shape[1:].numel() for m in modules if isinstance(m, MemberLinear)]
+    widths = [m.weight[:, 0].numel() for m in modules if isinstance(m, MemberLinear)]
     if any(isinstance(m, Members) for m in modules):
         widths.append(_UNKNOWN_WIDTH)
     return max(inputs, *widths, 1)

@@ -19,17 +19,17 @@ def touched_rows(layer, optimizer, columns):
     Parameters
     ----------
     layer : MemberLinear
-        Its weight has shape (d, K, h).
+        Its weight has shape (K, d, h).
     optimizer : torch.optim.Optimizer
         Starts its state from zeros.
     columns : Tensor of int64 of shape (n_columns,)
         Rows of the weight, columns of the table.
     """
     weight = layer.weight
-    rows = nn.Parameter(weight.detach().index_select(0, columns))
+    rows = nn.Parameter(weight.detach().index_select(1, columns))
     state = optimizer.state.pop(weight, {})
     whole = {key: value for key, value in state.items() if _is_like(value, weight)}
-    lent = {key: value.index_select(0, columns) for key, value in whole.items()}
+    lent = {key: value.index_select(1, columns) for key, value in whole.items()}
     if state:
         optimizer.state[rows] = {**state, **lent}
     _replace(optimizer, weight, rows)
@@ -39,13 +39,13 @@ def touched_rows(layer, optimizer, columns):
     finally:
         layer.weight = weight
         _replace(optimizer, rows, weight)
-        weight.detach().index_copy_(0, columns, rows.detach())
+        weight.detach().index_copy_(1, columns, rows.detach())
         returned = optimizer.state.pop(rows, state)
         for key, value in returned.items():
             if _is_like(value, rows):
                 if key not in whole:
                     whole[key] = torch.zeros_like(weight)
-                whole[key].index_copy_(0, columns, value)
+                whole[key].index_copy_(1, columns, value)
         if returned:
             optimizer.state[weight] = {**returned, **whole}
 

@@ -116,7 +116,7 @@ def test_the_plain_network_as_modules_of_ones_own_learns_alike(three_classes):
     extractor = nn.Sequential(nn.Linear(12, 6), nn.ReLU()).double()
     layer = next(m for m in network.feature_extractor if isinstance(m, MemberLinear))
     with torch.no_grad():
-        extractor[0].weight.copy_(layer.weight[:, 0].T)
+        extractor[0].weight.copy_(layer.weight[0].T)
         extractor[0].bias.copy_(layer.bias[0, 0])
     # The other two parts are drawn first now, so they are put in as well.
     heads = {}
@@ -124,10 +124,10 @@ def test_the_plain_network_as_modules_of_ones_own_learns_alike(three_classes):
         parts = []
         for module in getattr(network, name):
             if isinstance(module, MemberLinear):
-                d, _, h = module.weight.shape
+                _, d, h = module.weight.shape
                 linear = nn.Linear(d, h).double()
                 with torch.no_grad():
-                    linear.weight.copy_(module.weight[:, 0].T)
+                    linear.weight.copy_(module.weight[0].T)
                     linear.bias.copy_(module.bias[0, 0])
                 parts.append(linear)
             else:

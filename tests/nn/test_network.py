@@ -7,12 +7,12 @@ from sk_dann.nn import DANNLoss, DANNNetwork, MemberLinear, make_network, member
 
 def _load(layer, weight, bias):
     with torch.no_grad():
-        layer.weight[:, 0] = torch.from_numpy(np.atleast_2d(weight)).T
+        layer.weight[0] = torch.from_numpy(np.atleast_2d(weight)).T
         layer.bias[0, 0] = torch.from_numpy(np.atleast_1d(bias))
 
 
 def _read(layer):
-    return layer.weight[:, 0].T.detach().numpy(), layer.bias[0, 0].detach().numpy()
+    return layer.weight[0].T.detach().numpy(), layer.bias[0, 0].detach().numpy()
 
 
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "small_lambda", "no_adversary"])
@@ -66,7 +66,7 @@ def test_members_trained_as_one_are_the_members_trained_alone():
         network = make_network(4, 3, hidden_layer_sizes=(5,), dtype=torch.float64)
         with torch.no_grad():
             for mine, theirs in zip(_linear(network), _linear(together), strict=True):
-                mine.weight.copy_(theirs.weight[:, k : k + 1])
+                mine.weight.copy_(theirs.weight[k : k + 1])
                 mine.bias.copy_(theirs.bias[k : k + 1])
         alone.append(network)
     batches = [torch.randn(8, 4, dtype=torch.float64) for _ in range(5)]

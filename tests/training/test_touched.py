@@ -30,36 +30,36 @@ def test_rows_move_as_if_they_were_the_whole_weight(name):
     rows = torch.tensor([0, 2, 5])
     before = layer.weight.detach().clone()
     with torch.no_grad():
-        small.weight.copy_(before[rows])
+        small.weight.copy_(before[:, rows])
     optimizer, reference = OPTIMIZERS[name](layer.parameters()), OPTIMIZERS[name](small.parameters())
     whole = layer.weight
     for _ in range(4):
-        gradient = torch.randn(3, 2, 3, generator=generator)
+        gradient = torch.randn(2, 3, 3, generator=generator)
         with touched_rows(layer, optimizer, rows):
-            assert layer.weight.shape == (3, 2, 3)
+            assert layer.weight.shape == (2, 3, 3)
             _step(layer, optimizer, gradient)
         _step(small, reference, gradient)
         assert layer.weight is whole
         assert whole in [*optimizer.param_groups[0]["params"]]
-    torch.testing.assert_close(layer.weight[rows], small.weight, rtol=0, atol=0)
+    torch.testing.assert_close(layer.weight[:, rows], small.weight, rtol=0, atol=0)
     rest = [1, 3, 4]
-    assert torch.equal(layer.weight[rest], before[rest])
+    assert torch.equal(layer.weight[:, rest], before[:, rest])
     for key, value in optimizer.state[layer.weight].items():
         if torch.is_tensor(value) and value.shape == before.shape:
-            assert not value[rest].any()
-            assert torch.equal(value[rows], reference.state[small.weight][key])
+            assert not value[:, rest].any()
+            assert torch.equal(value[:, rows], reference.state[small.weight][key])
 
 
 def test_state_of_rows_rests_while_others_are_touched():
     layer = MemberLinear(4, 2)
     optimizer = OPTIMIZERS["adam"](layer.parameters())
     with touched_rows(layer, optimizer, torch.tensor([0, 1])):
-        _step(layer, optimizer, torch.ones(2, 1, 2))
+        _step(layer, optimizer, torch.ones(1, 2, 2))
     weight, state = layer.weight.detach().clone(), optimizer.state[layer.weight]["exp_avg"].clone()
     with touched_rows(layer, optimizer, torch.tensor([2])):
         _step(layer, optimizer, torch.ones(1, 1, 2))
-    assert torch.equal(layer.weight[:2], weight[:2])
-    assert torch.equal(optimizer.state[layer.weight]["exp_avg"][:2], state[:2])
+    assert torch.equal(layer.weight[:, :2], weight[:, :2])
+    assert torch.equal(optimizer.state[layer.weight]["exp_avg"][:, :2], state[:, :2])
 
 
 def test_all_is_put_back_if_the_step_fails():
@@ -111,7 +111,7 @@ def test_only_touched_rows_move_and_a_large_vocabulary_fits():
             clf.set_params(max_iter=3).fit(X, y, X)
         weight = clf.net_.module_.feature_extractor[0].weight
         moments = clf.net_.optimizer_.state[weight]["exp_avg"]
-        touched = np.flatnonzero(moments.abs().sum(dim=(1, 2)).numpy())
+        touched = np.flatnonzero(moments.abs().sum(dim=(0, 2)).numpy())
         assert 0 < len(touched) <= 300
         assert set(touched) <= set(used)
         assert np.isfinite(clf.predict_proba(X)).all()
