@@ -12,9 +12,10 @@ from ._members import Members
 from ._network import DANNNetwork, NetworkOutput, make_network
 from ._random import isolated_random_state
 from ._schedules import constant, dann_lambda, dann_learning_rate
-from ._sparse import SparseBatch, csr_tensor, sparse_matmul
+from ._sparse import CSRMatrix, SparseBatch, sparse_matmul
 
 __all__ = [
+    "CSRMatrix",
     "ClosedFormStep",
     "DANNLoss",
     "DANNNetwork",
@@ -28,7 +29,6 @@ __all__ = [
     "SparseBatch",
     "average_members",
     "constant",
-    "csr_tensor",
     "dann_lambda",
     "dann_learning_rate",
     "domain_log_proba",

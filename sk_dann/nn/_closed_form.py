@@ -36,33 +36,41 @@ class _Layer:
     long as a sum.
     """
 
-    def __init__(self, linear: MemberLinear):
+    def __init__(self, linear: MemberLinear, members: slice):
         self.linear = linear
+        self.members = members
         self.activate, self.differentiate = None, None
         self.dropout: MemberDropout | None = None
         self._weight = None
 
-    def _look_again(self):
+    def look_again(self):
         """Take new views if the parameter is another one, or lies elsewhere, than last time."""
         weight = self.linear.weight
         if weight is self._weight and weight.data_ptr() == self._address:
             return
         self._weight, self._address = weight, weight.data_ptr()
-        self.values, bias = weight.detach(), self.linear.bias.detach()
+        self.values = weight.detach()[self.members]
+        bias = self.linear.bias.detach()[self.members]
         self.weight_grad, self.bias_grad = torch.empty_like(self.values), torch.empty_like(bias)
         self.one_output = self.values.shape[2] == 1
         self.forwards, self.bias = self.values.transpose(1, 2), bias.transpose(1, 2)
         self.transposed_grad = self.weight_grad.transpose(1, 2)
         self.bias_sums = self.bias_grad.squeeze(1)
 
-    def forward(self, x: Tensor | SparseBatch):
+    def draw_mask(self) -> Tensor | None:
+        """Draw a dropout mask for all members, of shape (K, h, 1)."""
+        if self.dropout is None:
+            return None
+        return self.dropout.draw_mask(self.linear.bias).transpose(1, 2)
+
+    def forward(self, x: Tensor | SparseBatch, mask: Tensor | None):
         """Return the output, and what the backward pass needs.
 
         The input has shape (n, d) if members share it, else (K, d, n).
         """
-        self._look_again()
+        self.look_again()
         if isinstance(x, SparseBatch):
-            y = self.values.new_empty(*self.bias.shape[:2], len(x.rows))
+            y = self.values.new_empty(*self.bias.shape[:2], x.shape[0])
             for weight, bias, out in zip(self.values, self.bias, y, strict=True):
                 torch.add((x.rows @ weight).t(), bias, out=out)
         else:
@@ -70,9 +78,9 @@ class _Layer:
             y = torch.baddbmm(self.bias, self.forwards, by_column)
         if self.activate is not None:
             self.activate(y)
-        if self.dropout is None:
+        if mask is None:
             return y, (x, y, None)
-        mask = self.dropout.draw_mask(y.transpose(1, 2)).transpose(1, 2)
+        mask = mask[self.members]
         return y * mask, (x, y, mask)
 
     def backward(self, grad: Tensor, saved, to_input: bool) -> Tensor | None:
@@ -85,14 +93,15 @@ class _Layer:
         torch.sum(grad, dim=2, out=self.bias_sums)
         if isinstance(x, SparseBatch):
             for member, out in zip(grad, self.weight_grad, strict=True):
-                torch.mm(x.transpose, member.t().contiguous(), out=out)
+                out.copy_(x.transpose @ member.t().contiguous())
         elif x.dim() == 2:
             by_column = x.t().expand(len(grad), -1, -1)
             torch.bmm(by_column, grad.transpose(1, 2), out=self.weight_grad)
         else:
             # The other way round, products with few outputs are up to twenty times slower.
             self.transposed_grad.copy_(torch.bmm(grad, x.transpose(1, 2)))
-        self.linear.weight.grad, self.linear.bias.grad = self.weight_grad, self.bias_grad
+        if self.members == slice(None):
+            self.linear.weight.grad, self.linear.bias.grad = self.weight_grad, self.bias_grad
         if not to_input:
             return None
         # A batched product with one column is slow.
@@ -102,22 +111,22 @@ class _Layer:
 class _Perceptron:
     """A `member_mlp` with its backward pass."""
 
-    def __init__(self, modules: nn.Sequential):
+    def __init__(self, modules: nn.Sequential, members: slice):
         self.layers: list[_Layer] = []
         for module in modules:
             if isinstance(module, MemberLinear):
-                self.layers.append(_Layer(module))
+                self.layers.append(_Layer(module, members))
             elif isinstance(module, MemberDropout):
                 self.layers[-1].dropout = module
             else:
                 layer = self.layers[-1]
                 layer.activate, layer.differentiate = _ACTIVATIONS[type(module)]
 
-    def forward(self, x: Tensor | SparseBatch):
+    def forward(self, x: Tensor | SparseBatch, masks):
         """Return the output (K, h, n), and what the backward pass needs of each layer."""
         saved = []
         for layer in self.layers:
-            x, needed = layer.forward(x)
+            x, needed = layer.forward(x, next(masks))
             saved.append(needed)
         return x, saved
 
@@ -136,6 +145,9 @@ class ClosedFormStep:
     network : DANNNetwork
         Of `member_mlp` parts; see :meth:`supports`.
     criterion : DANNLoss
+    members : slice, default=slice(None)
+        The members to compute with. The gradients of some, rather than all, are found in
+        `gradients` alone.
 
     Notes
     -----
@@ -155,11 +167,16 @@ class ClosedFormStep:
     torch.Size([5, 1, 8])
     """
 
-    def __init__(self, network: DANNNetwork, criterion: DANNLoss):
-        self._features = _Perceptron(network.feature_extractor)
-        self._labels = _Perceptron(network.label_predictor)
+    def __init__(
+        self, network: DANNNetwork, criterion: DANNLoss, members: slice = slice(None)
+    ):
+        self._features = _Perceptron(network.feature_extractor, members)
+        self._labels = _Perceptron(network.label_predictor, members)
         classifier = network.domain_classifier
-        self._domains = None if classifier is None else _Perceptron(classifier)
+        self._domains = None if classifier is None else _Perceptron(classifier, members)
+        parts = [self._features, self._labels, self._domains]
+        self._layers = [layer for part in parts if part is not None for layer in part.layers]
+        self._members = members
         self._domain_weight = criterion.domain_weight
         self._label_targets = _Targets()
         self._domain_targets = _Targets()
@@ -193,11 +210,25 @@ class ClosedFormStep:
         domain: Tensor,
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
+        *,
+        masks: list[Tensor | None] | None = None,
     ) -> LossTerms:
-        """Set the gradients; the arguments are those of `DANNNetwork` and `DANNLoss`."""
+        """Compute losses and gradients.
+
+        The arguments are those of `DANNNetwork` and `DANNLoss`, for all members; `masks` are what
+        :meth:`draw_masks` returned, drawn anew if None.
+        """
+        masks = iter(self.draw_masks() if masks is None else masks)
+        if isinstance(reversal, Tensor) and reversal.dim():
+            reversal = reversal[self._members]
+        if label_weight is not None and label_weight.dim() == 2:
+            label_weight = label_weight[self._members]
+        if source_weight is not None and source_weight.dim() == 2:
+            source_weight = source_weight[self._members]
         n_source = len(y)
-        features, features_saved = self._features.forward(X)
-        label_logits, labels_saved = self._labels.forward(features.narrow(2, 0, n_source))
+        features, features_saved = self._features.forward(X, masks)
+        source_features = features.narrow(2, 0, n_source)
+        label_logits, labels_saved = self._labels.forward(source_features, masks)
         targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
         label, label_grad, _ = _cross_entropy(label_logits, *targets)
         grad = self._labels.backward(label_grad, labels_saved)
@@ -206,7 +237,7 @@ class ClosedFormStep:
             self._last_output = features, label_logits, None
             return LossTerms(label)
 
-        domain_logits, domains_saved = self._domains.forward(features)
+        domain_logits, domains_saved = self._domains.forward(features, masks)
         one_logit = domain_logits.shape[1] == 1
         # The logit of "source" against 0 is the same as the sigmoid of that logit.
         logits = domain_logits
@@ -224,6 +255,24 @@ class ClosedFormStep:
         self._features.backward(reversed_grad, features_saved, to_input=False)
         self._last_output = features, label_logits, domain_logits
         return LossTerms(label, adversarial, log_proba.transpose(1, 2), self._domain_weight)
+
+    def draw_masks(self) -> list[Tensor | None]:
+        """Draw the dropout masks of a step, for all members, whichever are computed with."""
+        return [layer.draw_mask() for layer in self._layers]
+
+    @property
+    def gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """Each parameter with where the members' gradient is after a step."""
+        for layer in self._layers:
+            layer.look_again()
+        return [
+            pair
+            for layer in self._layers
+            for pair in (
+                (layer.linear.weight, layer.weight_grad),
+                (layer.linear.bias, layer.bias_grad),
+            )
+        ]
 
     @property
     def output(self) -> NetworkOutput:

@@ -3,8 +3,23 @@
 import torch
 
 
+def is_plain_adam(optimizer):
+    """Tell whether the optimizer is a fused `torch.optim.Adam`, and nobody watches its steps."""
+    options = ("amsgrad", "maximize", "differentiable", "capturable")
+    return (
+        type(optimizer) is torch.optim.Adam
+        # A learning rate scheduler of torch's replaces the method, to see the steps taken.
+        and "step" not in vars(optimizer)
+        and all(
+            group["fused"] and not any(group[option] for option in options)
+            for group in optimizer.param_groups
+        )
+    )
+
+
+@torch.no_grad()
 def adam_step(optimizer):
-    """Return a function that does what ``optimizer.step`` does, in less time.
+    """Do what ``optimizer.step()`` does, in less time if it is a plain Adam.
 
     `torch.optim.Adam` looks up hooks, profilers, devices and dtypes before each call of its fused
     kernel; none of them change during a fit.
@@ -12,52 +27,94 @@ def adam_step(optimizer):
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-
-    Returns
-    -------
-    callable
-        Calls the fused kernel if this is a plain fused Adam, else it is ``optimizer.step``.
     """
-    options = ("amsgrad", "maximize", "differentiable", "capturable")
-    plain = type(optimizer) is torch.optim.Adam and all(
-        group["fused"] and not any(group[option] for option in options)
-        for group in optimizer.param_groups
-    )
-    # Looked up anew in each step: learning rate schedulers of torch's replace it.
-    return _FusedStep(optimizer) if plain else lambda: optimizer.step()
+    if not is_plain_adam(optimizer):
+        optimizer.step()
+        return
+    calls = []
+    for group in optimizer.param_groups:
+        params = [p for p in group["params"] if p.grad is not None]
+        calls.append((group, params, _states(optimizer, params)))
+    torch._foreach_add_([s["step"] for _, _, states in calls for s in states], 1)
+    for group, params, states in calls:
+        _call_kernel(
+            group,
+            params,
+            [p.grad for p in params],
+            [s["exp_avg"] for s in states],
+            [s["exp_avg_sq"] for s in states],
+            [s["step"] for s in states],
+        )
 
 
-class _FusedStep:
-    def __init__(self, optimizer):
-        self.optimizer = optimizer
+def _states(optimizer, params):
+    """Return the parameters' state; where there is none yet, it starts as in torch's first step."""
+    for p in params:
+        if p not in optimizer.state:
+            optimizer.state[p] = {
+                "step": torch.zeros((), dtype=torch.float32, device=p.device),
+                "exp_avg": torch.zeros_like(p),
+                "exp_avg_sq": torch.zeros_like(p),
+            }
+    return [optimizer.state[p] for p in params]
+
+
+class MemberAdam:
+    """The part of a plain Adam that concerns some members.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Adam
+    gradients : list of (Parameter, Tensor)
+        Each parameter with the place where the gradient of these members is going to be.
+    members : slice
+    """
+
+    def __init__(self, optimizer, gradients, members):
+        self._calls = []
+        gradient_of = {id(p): gradient for p, gradient in gradients}
+        for group in optimizer.param_groups:
+            params = group["params"]
+            states = _states(optimizer, params)
+            call = (
+                [p.detach()[members] for p in params],
+                [gradient_of[id(p)] for p in params],
+                [s["exp_avg"][members] for s in states],
+                [s["exp_avg_sq"][members] for s in states],
+                # Other members count for themselves.
+                [s["step"].clone() for s in states],
+            )
+            self._calls.append((group, call))
 
     @torch.no_grad()
-    def __call__(self):
-        state = self.optimizer.state
-        # The first step makes the state; a learning rate scheduler wants to see the steps taken.
-        if not state or "step" in vars(self.optimizer):
-            self.optimizer.step()
-            return
-        calls = []
-        for group in self.optimizer.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            calls.append((group, params, [state[p] for p in params]))
-        torch._foreach_add_([s["step"] for _, _, states in calls for s in states], 1)
-        for group, params, states in calls:
-            torch._fused_adam_(
-                params,
-                [p.grad for p in params],
-                [s["exp_avg"] for s in states],
-                [s["exp_avg_sq"] for s in states],
-                [],
-                [s["step"] for s in states],
-                lr=group["lr"],
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=False,
-                grad_scale=None,
-                found_inf=None,
-            )
+    def step(self, learning_rates):
+        """Take a step with the given learning rate of each parameter group."""
+        for (group, call), rate in zip(self._calls, learning_rates, strict=True):
+            torch._foreach_add_(call[-1], 1)
+            _call_kernel({**group, "lr": rate}, *call)
+
+    def put_back(self, optimizer):
+        """Let the optimizer's state say how many steps were taken."""
+        for group, (*_, steps) in self._calls:
+            for p, step in zip(group["params"], steps, strict=True):
+                optimizer.state[p]["step"].copy_(step)
+
+
+def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps):
+    torch._fused_adam_(
+        params,
+        grads,
+        exp_avgs,
+        exp_avg_sqs,
+        [],
+        steps,
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        amsgrad=False,
+        maximize=False,
+        grad_scale=None,
+        found_inf=None,
+    )

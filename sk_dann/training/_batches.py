@@ -30,6 +30,11 @@ class Batch:
     def __len__(self):
         return len(self.domain)
 
+    @property
+    def rows(self):
+        """What the loss wants to know of the rows."""
+        return self.y, self.domain, self.label_weight, self.source_weight
+
 
 def cycle_shuffled(n_rows, length, rng):
     """Return `length` positions below `n_rows`: one shuffle after another, each without gaps."""
@@ -79,6 +84,8 @@ class BatchStream:
         else:
             self._rows = DenseRows(data, device, dtype, blank)
         self._domains = {}
+        self.is_compact = self._is_sparse and compact
+        self.n_rows = self._length * n_domains * (2 if self._n_target else 1)
 
     def __len__(self):
         return -(-self._length // self._step)

@@ -12,7 +12,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
 from ..nn import ClosedFormStep, MemberDropout, MemberLinear, Members, constant, isolated_random_state
-from ._adam import adam_step
+from ._adam import adam_step, is_plain_adam
+from ._groups import MemberGroups, split_members
 from ._inference import accuracy
 from ._totals import EpochTotals
 from ._touched import touched_rows
@@ -97,9 +98,9 @@ class DANNNet(NeuralNet):
         """
         self.max_epochs = n_epochs
         self._closed_form = None
+        self._touches_few_rows = stream.is_compact
         if ClosedFormStep.supports(self.module_, self.criterion_):
             self._closed_form = ClosedFormStep(self.module_, self.criterion_)
-        self._update = adam_step(self.optimizer_)
         self.notify("on_train_begin", X=stream, y=None)
         try:
             self.fit_loop(stream, validation, epochs=self.n_epochs_left)
@@ -108,7 +109,7 @@ class DANNNet(NeuralNet):
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
-            del self._closed_form, self._update
+            del self._closed_form
             # Ready for prediction, by several threads at once; gradients have had their day.
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
@@ -193,11 +194,32 @@ class DANNNet(NeuralNet):
             for hook in _BATCH_HOOKS
         )
         totals = EpochTotals()
+        groups = self._groups()
         with self._seeded(epoch):
-            for step, batch in enumerate(iterator.epoch(epoch)):
-                self._set_progress((epoch + step / len(iterator)) / self.max_epochs)
-                totals.add(step_fn(batch)["terms"], batch.domain)
-        self._record_epoch(totals.read(self.criterion_.domain_weight), totals.n_rows)
+            steps = self._steps(iterator, epoch)
+            if groups is not None:
+                for terms, domain in groups.train(steps):
+                    totals.add(terms, domain)
+            else:
+                for batch, _, _ in steps:
+                    totals.add(step_fn(batch)["terms"], batch.domain)
+        self._record_epoch(totals.read(self.criterion_.domain_weight), iterator.n_rows)
+
+    def _steps(self, stream, epoch):
+        """Yield each batch with the λ and the learning rates of its step, which are then set."""
+        for step, batch in enumerate(stream.epoch(epoch)):
+            self._set_progress((epoch + step / len(stream)) / self.max_epochs)
+            yield batch, self._lambda, [group["lr"] for group in self.optimizer_.param_groups]
+
+    def _groups(self):
+        """Return the groups that the members are trained in, None if they are trained at once."""
+        plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
+        if not plain or self._batches_are_heard or self._touches_few_rows:
+            return None
+        slices = split_members(self.module_)
+        if len(slices) == 1:
+            return None
+        return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices)
 
     def train_step(self, batch, **fit_params):
         """Take one step; return its `LossTerms` as tensors on the device."""
@@ -210,13 +232,12 @@ class DANNNet(NeuralNet):
     def _step(self, batch):
         if self._batches_are_heard:
             self.notify("on_batch_begin", batch=batch, training=True)
-        rows = batch.y, batch.domain, batch.label_weight, batch.source_weight
         if self._closed_form is not None:
-            terms = self._closed_form(batch.X, self._lambda, *rows)
+            terms = self._closed_form(batch.X, self._lambda, *batch.rows)
         else:
             self.optimizer_.zero_grad(set_to_none=True)
             output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
-            terms = self.criterion_(output, *rows)
+            terms = self.criterion_(output, *batch.rows)
             terms.total.backward()
             terms = terms.detach()
         if self._batches_are_heard:
@@ -224,7 +245,7 @@ class DANNNet(NeuralNet):
             self.notify(
                 "on_grad_computed", named_parameters=named_parameters, batch=batch, training=True
             )
-        self._update()
+        adam_step(self.optimizer_)
         step = {"terms": terms}
         if self._batches_are_heard:
             step["y_pred"] = output if self._closed_form is None else self._closed_form.output

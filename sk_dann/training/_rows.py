@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn import SparseBatch, csr_tensor
+from ..nn import CSRMatrix, SparseBatch
 from ._devices import has_room_for
 
 
@@ -31,20 +31,16 @@ def to_batch(X, device, dtype, *, transpose=True):
     """
     if not sparse.issparse(X):
         return torch.from_numpy(X).to(device, dtype)
-    rows = _csr_tensor(X.data, X.indices, X.indptr, X.shape, device, dtype)
-    return SparseBatch(rows, _transposed(X, device, dtype) if transpose else None)
+    n_rows, n_columns = X.shape
+    rows = _csr_matrix(X, n_columns, device, dtype)
+    # The columns of a matrix are the rows of its transpose.
+    return SparseBatch(rows, _csr_matrix(X.tocsc(), n_rows, device, dtype) if transpose else None)
 
 
-def _csr_tensor(data, indices, indptr, shape, device, dtype):
-    parts = (indptr.astype(np.int32, copy=False), indices.astype(np.int32, copy=False), data)
+def _csr_matrix(X, n_columns, device, dtype):
+    parts = (X.indptr.astype(np.int32, copy=False), X.indices.astype(np.int32, copy=False), X.data)
     starts, columns, values = (torch.from_numpy(p).to(device, non_blocking=True) for p in parts)
-    return csr_tensor(starts, columns, values.to(dtype), shape)
-
-
-def _transposed(X, device, dtype):
-    by_column = X.tocsc()
-    parts = by_column.data, by_column.indices, by_column.indptr
-    return _csr_tensor(*parts, X.shape[::-1], device, dtype)
+    return CSRMatrix(starts, columns, values.to(dtype), n_columns)
 
 
 class DenseRows:

@@ -1,9 +1,8 @@
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_dann.nn import SparseBatch, csr_tensor, sparse_matmul
+from sk_dann.nn import CSRMatrix, SparseBatch, sparse_matmul
 
 
 @given(
@@ -36,8 +35,21 @@ def test_shape_is_that_of_the_rows():
     assert SparseBatch.from_dense(torch.ones(2, 5)).shape == (2, 5)
 
 
-def test_csr_tensor_says_nothing_about_beta():
-    # pytest turns warnings into errors here.
-    starts, columns = torch.tensor([0, 1], dtype=torch.int32), torch.tensor([0], dtype=torch.int32)
-    tensor = csr_tensor(starts, columns, torch.tensor([4.0]), (1, 1))
-    assert tensor.to_dense().item() == pytest.approx(4)
+@given(
+    n_rows=st.integers(1, 6),
+    n_columns=st.integers(1, 6),
+    density=st.floats(0, 1),
+    seed=st.integers(0, 2**16),
+)
+def test_dense_and_back(n_rows, n_columns, density, seed):
+    generator = torch.Generator().manual_seed(seed)
+    dense = torch.randn(n_rows, n_columns, generator=generator)
+    dense *= torch.rand(n_rows, n_columns, generator=generator) < density
+    assert torch.equal(CSRMatrix.from_dense(dense).to_dense(), dense)
+
+
+def test_entries_of_the_same_place_add_up():
+    starts, columns = torch.tensor([0, 2], dtype=torch.int32), torch.tensor([1, 1]).int()
+    matrix = CSRMatrix(starts, columns, torch.tensor([4.0, 3.0]), 2)
+    assert matrix.to_dense().tolist() == [[0, 7]]
+    assert (matrix @ torch.tensor([[0.0], [2.0]])).tolist() == [[14]]

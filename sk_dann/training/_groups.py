@@ -1,0 +1,83 @@
+"""Members of a large network in groups that stay in the cache."""
+
+from itertools import islice
+
+from ..nn import ClosedFormStep
+from ._adam import MemberAdam
+
+# Weights, gradients and two moments of the members of a group have to fit in what a core has of
+# the last cache. Measured: 16 members of 4 MB each, 4 at a time, take 8 % less time than at once.
+_CACHE_BYTES = 16 * 2**20
+_COPIES = 4
+# Steps that a group takes before the next one's turn; their batches are kept meanwhile.
+_STEPS_PER_TURN = 8
+
+
+def split_members(network):
+    """Cut the members into slices whose training fits in the cache.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+
+    Returns
+    -------
+    list of slice
+        One slice if all members fit, or if there is one.
+    """
+    parameters = list(network.parameters())
+    n_members = len(parameters[0])
+    n_bytes = sum(p.numel() * p.element_size() for p in parameters) * _COPIES
+    n_groups = min(n_members, -(-n_bytes // _CACHE_BYTES))
+    edges = [n_members * i // n_groups for i in range(n_groups + 1)]
+    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+
+
+class MemberGroups:
+    """Trains the members of a network group by group, some steps at a time.
+
+    Members know nothing of each other, so the order in which they take their steps is free.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+    criterion : DANNLoss
+    optimizer : torch.optim.Adam
+        See `is_plain_adam`.
+    slices : list of slice
+    """
+
+    def __init__(self, network, criterion, optimizer, slices):
+        self._optimizer = optimizer
+        steps = [ClosedFormStep(network, criterion, members) for members in slices]
+        self._groups = [
+            (step, MemberAdam(optimizer, step.gradients, members))
+            for step, members in zip(steps, slices, strict=True)
+        ]
+
+    def train(self, steps):
+        """Let all groups take the given steps.
+
+        Parameters
+        ----------
+        steps : iterator of (Batch, λ, learning rates)
+
+        Yields
+        ------
+        terms : LossTerms
+            Of a group's members in a step.
+        domain : Tensor
+            That of the batch.
+        """
+        try:
+            while turn := [(*s, self._groups[0][0].draw_masks()) for s in _some(steps)]:
+                for step, adam in self._groups:
+                    for batch, reversal, learning_rates, masks in turn:
+                        yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
+                        adam.step(learning_rates)
+        finally:
+            self._groups[-1][1].put_back(self._optimizer)
+
+
+def _some(steps):
+    return islice(steps, _STEPS_PER_TURN)
