@@ -154,12 +154,11 @@ class DomainData:
         rows = self.source_rows
         if self.label_weight is not None:
             rows = rows[self.label_weight > 0]
-        low, high = column_range(self.X_source, rows)
-        return low == high
+        return is_constant(self.X_source, rows)
 
 
-def column_range(X, rows, chunk_size=4096):
-    """Smallest and largest value of each column over some rows, a chunk of rows at a time.
+def is_constant(X, rows, chunk_size=4096):
+    """Tell which columns hold one value in all of some rows, looking at a chunk at a time.
 
     Parameters
     ----------
@@ -170,23 +169,36 @@ def column_range(X, rows, chunk_size=4096):
 
     Returns
     -------
-    low, high : ndarray of shape (d,)
+    ndarray of bool of shape (d,)
     """
-    low = np.full(X.shape[1], np.inf)
-    high = np.full(X.shape[1], -np.inf)
-    for start in range(0, len(rows), chunk_size):
-        chunk = X[rows[start : start + chunk_size]]
-        if sparse.issparse(chunk):
-            chunk.sum_duplicates()
-            np.minimum.at(low, chunk.indices, chunk.data)
-            np.maximum.at(high, chunk.indices, chunk.data)
-            has_zero = np.bincount(chunk.indices, minlength=X.shape[1]) < chunk.shape[0]
-            low[has_zero] = np.minimum(low[has_zero], 0)
-            high[has_zero] = np.maximum(high[has_zero], 0)
-        else:
-            np.minimum(low, chunk.min(axis=0), out=low)
-            np.maximum(high, chunk.max(axis=0), out=high)
-    return low, high
+    find = _find_varying_entries if sparse.issparse(X) else _find_varying_columns
+    chunks = (X[rows[start : start + chunk_size]] for start in range(0, len(rows), chunk_size))
+    return ~find(chunks, X.shape[1])
+
+
+def _find_varying_columns(chunks, n_columns):
+    varies, value = np.zeros(n_columns, dtype=bool), None
+    for chunk in chunks:
+        value = chunk[0].copy() if value is None else value
+        varies |= (chunk != value).any(axis=0)
+    return varies
+
+
+def _find_varying_entries(chunks, n_columns):
+    varies, is_seen = np.zeros((2, n_columns), dtype=bool)
+    value = np.zeros(n_columns)
+    counts, n_rows = np.zeros(n_columns, dtype=np.int64), 0
+    for chunk in chunks:
+        chunk.sum_duplicates()
+        columns, entries = chunk.indices, chunk.data
+        is_new = ~is_seen[columns]
+        value[columns[is_new]] = entries[is_new]
+        is_seen[columns] = True
+        varies[columns[entries != value[columns]]] = True
+        counts += np.bincount(columns, minlength=n_columns)
+        n_rows += chunk.shape[0]
+    # What is not stored is zero.
+    return varies | ((value != 0) & (counts < n_rows))
 
 
 def looks_untransformed(data, *, dense_factor=10.0, sparse_factor=4.0):

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from sk_dann.domains import (
     DomainData,
-    column_range,
+    is_constant,
     looks_untransformed,
     select_labels,
     split_sample_domain,
@@ -78,19 +78,22 @@ def test_placeholders_leave_the_labels_as_they_are(placeholder):
     X=hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(-2, 2)),
     chunk_size=st.integers(1, 4),
 )
-def test_column_range_is_numpys(X, chunk_size):
+def test_constant_columns_are_numpys(X, chunk_size):
     rows = np.arange(X.shape[0])
     for container in (np.asarray, sparse.csr_matrix, sparse.csr_array):
-        low, high = column_range(container(X), rows, chunk_size)
-        np.testing.assert_array_equal(low, X.min(axis=0))
-        np.testing.assert_array_equal(high, X.max(axis=0))
+        found = is_constant(container(X), rows, chunk_size)
+        np.testing.assert_array_equal(found, X.min(axis=0) == X.max(axis=0))
 
 
-def test_column_range_adds_duplicates_and_leaves_them():
+def test_duplicates_are_added_and_left_as_they_are():
     X = sparse.csr_matrix(([1.0, 2.0, 3.0], [0, 0, 0], [0, 2, 3]), shape=(2, 1))
-    low, high = column_range(X, np.arange(2))
-    assert (low, high) == (3, 3)
+    assert is_constant(X, np.arange(2)).tolist() == [True]
     assert X.nnz == 3
+
+
+def test_stored_zeros_are_zeros():
+    X = sparse.csr_matrix(([0.0, 4.0], [0, 1], [0, 1, 2]), shape=(2, 2))
+    assert is_constant(X, np.arange(2)).tolist() == [True, False]
 
 
 def test_constant_columns_are_looked_for_in_rows_that_have_weight():

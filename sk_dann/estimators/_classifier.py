@@ -28,7 +28,14 @@ from ..training import (
     network_dtype,
     resolve_device,
 )
-from ._assembly import LAMBDA_SCHEDULES, LR_SCHEDULES, SOLVERS, count_epochs, make_net, touches_few_rows
+from ._assembly import (
+    LAMBDA_SCHEDULES,
+    LR_SCHEDULES,
+    SOLVERS,
+    count_epochs,
+    make_net,
+    touches_few_rows,
+)
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (

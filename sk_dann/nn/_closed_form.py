@@ -4,8 +4,6 @@ On small tables most of a training step is autograd's bookkeeping. Here both pat
 network are differentiated by hand: the same gradients from a third of the operations.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -92,8 +90,11 @@ class _Layer:
             grad = self.differentiate(grad, y)
         torch.sum(grad, dim=2, out=self.bias_sums)
         if isinstance(x, SparseBatch):
-            for member, out in zip(grad, self.weight_grad, strict=True):
-                out.copy_(x.transpose @ member.t().contiguous())
+            products = [x.transpose @ member.t().contiguous() for member in grad]
+            if len(products) == 1 and self.members == slice(None):
+                self.weight_grad = products[0].unsqueeze(0)
+            else:
+                torch.stack(products, out=self.weight_grad)
         elif x.dim() == 2:
             by_column = x.t().expand(len(grad), -1, -1)
             torch.bmm(by_column, grad.transpose(1, 2), out=self.weight_grad)
@@ -138,7 +139,7 @@ class _Perceptron:
 
 
 class ClosedFormStep:
-    """Computes what `DANNLoss` does, and sets ``.grad`` of all parameters on the way.
+    r"""Computes what `DANNLoss` does, and sets ``.grad`` of all parameters on the way.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ class ClosedFormStep:
 
     Notes
     -----
-    With the log-probabilities :math:`\\log p` of a row and its weight :math:`w` (the weights of
+    With the log-probabilities :math:`\log p` of a row and its weight :math:`w` (the weights of
     a side sum to 1), the gradient of the cross-entropy in the logits is :math:`w (p - e_y)`. The
     features get that of the labels minus λ times that of the domains: Equations 13 to 15 of Ganin
     et al., JMLR 2016.
@@ -164,12 +165,10 @@ class ClosedFormStep:
     >>> y, domain = torch.tensor([0, 1, 1]), torch.tensor([0] * 3 + [1] * 3)
     >>> terms = ClosedFormStep(network, DANNLoss())(torch.randn(6, 5), 0.1, y, domain)
     >>> network.feature_extractor[0].weight.grad.shape
-    torch.Size([5, 1, 8])
+    torch.Size([1, 5, 8])
     """
 
-    def __init__(
-        self, network: DANNNetwork, criterion: DANNLoss, members: slice = slice(None)
-    ):
+    def __init__(self, network: DANNNetwork, criterion: DANNLoss, members: slice = slice(None)):
         self._features = _Perceptron(network.feature_extractor, members)
         self._labels = _Perceptron(network.label_predictor, members)
         classifier = network.domain_classifier
@@ -193,10 +192,12 @@ class ClosedFormStep:
             and type(criterion) is DANNLoss
             and all(
                 part is None
-                or type(part) is nn.Sequential
-                and len(part)
-                and isinstance(part[0], MemberLinear)
-                and all(type(module) in _KNOWN for module in part)
+                or (
+                    type(part) is nn.Sequential
+                    and len(part)
+                    and isinstance(part[0], MemberLinear)
+                    and all(type(module) in _KNOWN for module in part)
+                )
                 for part in parts
             )
         )

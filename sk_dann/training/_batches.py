@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-
 from scipy import sparse
 
 from ..nn import SparseBatch

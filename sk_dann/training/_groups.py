@@ -1,6 +1,6 @@
 """Members of a large network in groups that stay in the cache."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 from ..nn import ClosedFormStep
 from ._adam import MemberAdam
@@ -30,7 +30,7 @@ def split_members(network):
     n_bytes = sum(p.numel() * p.element_size() for p in parameters) * _COPIES
     n_groups = min(n_members, -(-n_bytes // _CACHE_BYTES))
     edges = [n_members * i // n_groups for i in range(n_groups + 1)]
-    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+    return [slice(*pair) for pair in pairwise(edges)]
 
 
 class MemberGroups:

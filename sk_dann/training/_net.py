@@ -11,12 +11,19 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from ..nn import ClosedFormStep, MemberDropout, MemberLinear, Members, constant, isolated_random_state
+from ..nn import (
+    ClosedFormStep,
+    MemberDropout,
+    MemberLinear,
+    Members,
+    constant,
+    isolated_random_state,
+)
 from ._adam import adam_step, is_plain_adam
 from ._groups import MemberGroups, split_members
 from ._inference import accuracy
 from ._totals import EpochTotals
-from ._touched import touched_rows
+from ._touched import TouchedRows
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -98,7 +105,10 @@ class DANNNet(NeuralNet):
         """
         self.max_epochs = n_epochs
         self._closed_form = None
-        self._touches_few_rows = stream.is_compact
+        self._touched_rows = None
+        if stream.is_compact:
+            first = next(m for m in self.module_.modules() if isinstance(m, MemberLinear))
+            self._touched_rows = TouchedRows(first, self.optimizer_)
         if ClosedFormStep.supports(self.module_, self.criterion_):
             self._closed_form = ClosedFormStep(self.module_, self.criterion_)
         self.notify("on_train_begin", X=stream, y=None)
@@ -109,7 +119,7 @@ class DANNNet(NeuralNet):
                 raise
         finally:
             self.notify("on_train_end", X=stream, y=None)
-            del self._closed_form
+            del self._closed_form, self._touched_rows
             # Ready for prediction, by several threads at once; gradients have had their day.
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
@@ -214,7 +224,7 @@ class DANNNet(NeuralNet):
     def _groups(self):
         """Return the groups that the members are trained in, None if they are trained at once."""
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
-        if not plain or self._batches_are_heard or self._touches_few_rows:
+        if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
         slices = split_members(self.module_)
         if len(slices) == 1:
@@ -225,8 +235,7 @@ class DANNNet(NeuralNet):
         """Take one step; return its `LossTerms` as tensors on the device."""
         if batch.columns is None:
             return self._step(batch)
-        layer = next(m for m in self.module_.modules() if isinstance(m, MemberLinear))
-        with touched_rows(layer, self.optimizer_, batch.columns):
+        with self._touched_rows(batch.columns):
             return self._step(batch)
 
     def _step(self, batch):

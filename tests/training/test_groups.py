@@ -49,7 +49,7 @@ def test_groups_train_the_same_networks(monkeypatch, csr):
                 [epoch[key] for epoch in together.history_],
                 [epoch[key] for epoch in other.history_],
             )
-    assert [epoch["batches"] for epoch in apart.history_][0][0]["train_batch_size"] == 180
+    assert apart.history_[0]["batches"][0]["train_batch_size"] == 180
     for params in (together, apart):
         state = params.net_.optimizer_.state_dict()["state"]
         assert {value["step"].item() for value in state.values()} == {4 * 12}

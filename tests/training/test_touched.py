@@ -6,7 +6,7 @@ from scipy import sparse
 from sk_dann import DANNClassifier
 from sk_dann.estimators import _assembly
 from sk_dann.nn import MemberLinear
-from sk_dann.training._touched import touched_rows
+from sk_dann.training._touched import TouchedRows
 
 OPTIMIZERS = {
     "adam": lambda params: torch.optim.Adam(params, lr=0.1, weight_decay=0.1),
@@ -31,11 +31,14 @@ def test_rows_move_as_if_they_were_the_whole_weight(name):
     before = layer.weight.detach().clone()
     with torch.no_grad():
         small.weight.copy_(before[:, rows])
-    optimizer, reference = OPTIMIZERS[name](layer.parameters()), OPTIMIZERS[name](small.parameters())
-    whole = layer.weight
+    optimizer, reference = (
+        OPTIMIZERS[name](layer.parameters()),
+        OPTIMIZERS[name](small.parameters()),
+    )
+    whole, touched = layer.weight, TouchedRows(layer, optimizer)
     for _ in range(4):
         gradient = torch.randn(2, 3, 3, generator=generator)
-        with touched_rows(layer, optimizer, rows):
+        with touched(rows):
             assert layer.weight.shape == (2, 3, 3)
             _step(layer, optimizer, gradient)
         _step(small, reference, gradient)
@@ -53,10 +56,11 @@ def test_rows_move_as_if_they_were_the_whole_weight(name):
 def test_state_of_rows_rests_while_others_are_touched():
     layer = MemberLinear(4, 2)
     optimizer = OPTIMIZERS["adam"](layer.parameters())
-    with touched_rows(layer, optimizer, torch.tensor([0, 1])):
+    touched = TouchedRows(layer, optimizer)
+    with touched(torch.tensor([0, 1])):
         _step(layer, optimizer, torch.ones(1, 2, 2))
     weight, state = layer.weight.detach().clone(), optimizer.state[layer.weight]["exp_avg"].clone()
-    with touched_rows(layer, optimizer, torch.tensor([2])):
+    with touched(torch.tensor([2])):
         _step(layer, optimizer, torch.ones(1, 1, 2))
     assert torch.equal(layer.weight[:, :2], weight[:, :2])
     assert torch.equal(optimizer.state[layer.weight]["exp_avg"][:, :2], state[:, :2])
@@ -66,7 +70,7 @@ def test_all_is_put_back_if_the_step_fails():
     layer = MemberLinear(4, 2)
     optimizer = OPTIMIZERS["adam"](layer.parameters())
     weight = layer.weight
-    with pytest.raises(KeyboardInterrupt), touched_rows(layer, optimizer, torch.tensor([1])):
+    with pytest.raises(KeyboardInterrupt), TouchedRows(layer, optimizer)(torch.tensor([1])):
         raise KeyboardInterrupt
     assert layer.weight is weight
     assert optimizer.param_groups[0]["params"][0] is weight
