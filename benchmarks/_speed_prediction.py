@@ -8,6 +8,7 @@ from _workloads import amazon, table
 from amazon import load
 from scipy import sparse
 from sklearn.utils.validation import validate_data
+from torch.nn import functional as F
 
 GOAL = 1.2
 _CHUNKS = (None, 2**12, 2**16)  # rows; None is all in one go
@@ -35,7 +36,7 @@ def bare_forward(clf, X, chunk, constant):
     """Probabilities by plain products in torch, of all rows at once or a chunk at a time."""
     named = clf.net_.module_.named_parameters()
     # Of the hidden layer and of the label layer; weights are (inputs, outputs).
-    parts = [p.detach().clone().squeeze(1) for name, p in named if "domain" not in name]
+    parts = [p.detach().clone().squeeze(0) for name, p in named if "domain" not in name]
     first, first_bias, last, last_bias = parts
     # Columns that are constant in the source are left out by the estimator.
     first[torch.from_numpy(constant)] = 0
@@ -43,17 +44,18 @@ def bare_forward(clf, X, chunk, constant):
     with torch.inference_mode():
         for start in range(0, X.shape[0], step):
             rows = X[start : start + step] if chunk else X
-            hidden = (_to_torch(rows) @ first).add_(first_bias).relu_()
+            hidden = _product(rows, first).add_(first_bias).relu_()
             parts.append(torch.softmax(hidden @ last + last_bias, dim=1).numpy())
     return np.concatenate(parts) if chunk else parts[0]
 
 
-def _to_torch(rows):
+def _product(rows, weight):
+    """Multiply with the weights; of sparse rows the fastest way known here."""
     if not sparse.issparse(rows):
-        return torch.from_numpy(rows)
-    parts = (rows.indptr, rows.indices, rows.data)
-    return torch.sparse_csr_tensor(
-        *map(torch.from_numpy, parts), size=rows.shape, check_invariants=False
+        return torch.from_numpy(rows) @ weight
+    indptr, indices, values = map(torch.from_numpy, (rows.indptr, rows.indices, rows.data))
+    return F.embedding_bag(
+        indices, weight, indptr, mode="sum", per_sample_weights=values, include_last_offset=True
     )
 
 

@@ -458,7 +458,8 @@ class DANNClassifier(
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return np.exp(self.predict_log_proba(X))
+        log_proba = self.predict_log_proba(X)
+        return np.exp(log_proba, out=log_proba)
 
     def decision_function(self, X):
         """Confidence scores of the classes.

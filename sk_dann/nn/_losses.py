@@ -93,7 +93,8 @@ def average_members(log_proba: Tensor) -> Tensor:
     >>> average_members(torch.tensor([[[0.2, 0.8]], [[0.4, 0.6]]]).log()).exp()
     tensor([[0.3000, 0.7000]])
     """
-    return log_proba.logsumexp(dim=0) - math.log(len(log_proba))
+    n_members = len(log_proba)
+    return log_proba[0] if n_members == 1 else log_proba.logsumexp(dim=0) - math.log(n_members)
 
 
 def domain_loss(

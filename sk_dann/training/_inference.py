@@ -9,9 +9,9 @@ from scipy import sparse
 from ..nn import MemberLinear, Members, average_members, domain_log_proba
 from ._rows import take_rows, to_batch
 
-# Bounds the memory of a pass whatever the number of rows: about 32 MB in float64 for the widest
-# layer. Modules of the user's own are taken for this wide.
-_CHUNK_ELEMENTS = 2**22
+# Bounds the memory of a pass whatever the number of rows, and keeps the widest layer in the cache.
+# Modules of the user's own are taken for this wide.
+_CHUNK_ELEMENTS = 2**20
 _UNKNOWN_WIDTH = 1024
 
 
@@ -56,16 +56,31 @@ def infer(network, X, read, device, rows=None):
     was_training = network.training
     if was_training:
         network.eval()
-    results = []
+    values = None
     with torch.inference_mode():
         for start in range(0, n_rows, chunk_size):
             stop = min(start + chunk_size, n_rows)
-            wanted = np.arange(start, stop) if rows is None else rows[start:stop]
-            batch = to_batch(take_rows(X, wanted), device, dtype, transpose=False)
-            results.append(read(network, batch).cpu().numpy())
+            cut = _slice(X, start, stop) if rows is None else take_rows(X, rows[start:stop])
+            batch = to_batch(cut, device, dtype, transpose=False)
+            result = read(network, batch).cpu().numpy()
+            if values is None:
+                values = np.empty((n_rows, *result.shape[1:]), result.dtype)
+            # Kept one by one, the small results would lie between the large freed pieces of memory.
+            values[start:stop] = result
     if was_training:
         network.train()
-    return np.concatenate(results)
+    return values
+
+
+def _slice(X, start, stop):
+    """Cut out rows that follow each other, if possible without a copy of what they hold."""
+    if not sparse.issparse(X):
+        return np.require(X[start:stop], requirements=["C", "W"])
+    first, last = X.indptr[start], X.indptr[stop]
+    parts = (np.require(part[first:last], requirements="W") for part in (X.data, X.indices))
+    return sparse.csr_matrix(
+        (*parts, X.indptr[start : stop + 1] - first), shape=(stop - start, X.shape[1]), copy=False
+    )
 
 
 def _row_size(network, X):

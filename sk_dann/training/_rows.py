@@ -46,9 +46,6 @@ def _csr_matrix(X, n_columns, device, dtype):
 class DenseRows:
     """Cuts the rows of a step out of dense arrays.
 
-    On an accelerator the arrays are moved there once and cut there, if they leave half of its
-    memory free.
-
     Parameters
     ----------
     data : DomainData
@@ -56,17 +53,22 @@ class DenseRows:
     dtype : torch.dtype
     blank : ndarray of int
         Columns that are to be zero.
+    resident : bool or None, default=None
+        Whether the arrays are moved to the device once and cut there; if None, on an accelerator
+        with twice the memory for them.
     """
 
-    def __init__(self, data, device, dtype, blank):
+    def __init__(self, data, device, dtype, blank, resident=None):
         arrays = [data.X_source] if data.X_target is None else [data.X_source, data.X_target]
         distinct = {id(X): X for X in arrays}
         self.device = device
         self.dtype = dtype
         self.blank = blank
-        n_bytes = sum(X.size for X in distinct.values()) * dtype.itemsize
-        self.is_resident = device.type != "cpu" and has_room_for(n_bytes, device)
-        if self.is_resident:
+        if resident is None:
+            n_bytes = sum(X.size for X in distinct.values()) * dtype.itemsize
+            resident = device.type != "cpu" and has_room_for(n_bytes, device)
+        self.is_resident = resident
+        if resident:
             distinct = {key: self._moved(X) for key, X in distinct.items()}
         self.arrays = [distinct[id(X)] for X in arrays]
 

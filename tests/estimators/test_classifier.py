@@ -29,7 +29,7 @@ def _fit(data, **params):
 
 def _layers(clf, part):
     modules = getattr(clf.net_.module_, part).modules()
-    return [tuple(m.weight.shape) for m in modules if isinstance(m, MemberLinear)]
+    return [tuple(m.weight.shape) for m in modules if isinstance(m, MemberLinear)]  # (K, d, h)
 
 
 # Parameters
@@ -38,12 +38,12 @@ def _layers(clf, part):
 @pytest.mark.parametrize(
     ("name", "part", "sizes", "expected"),
     [
-        ("hidden_layer_sizes", "feature_extractor", 4, [(2, 1, 4)]),
-        ("hidden_layer_sizes", "feature_extractor", [4, 3], [(2, 1, 4), (4, 1, 3)]),
-        ("label_hidden_layer_sizes", "label_predictor", (), [(6, 1, 2)]),
-        ("label_hidden_layer_sizes", "label_predictor", np.array([5]), [(6, 1, 5), (5, 1, 2)]),
-        ("domain_hidden_layer_sizes", "domain_classifier", (), [(6, 1, 1)]),
-        ("domain_hidden_layer_sizes", "domain_classifier", (7,), [(6, 1, 7), (7, 1, 1)]),
+        ("hidden_layer_sizes", "feature_extractor", 4, [(1, 2, 4)]),
+        ("hidden_layer_sizes", "feature_extractor", [4, 3], [(1, 2, 4), (1, 4, 3)]),
+        ("label_hidden_layer_sizes", "label_predictor", (), [(1, 6, 2)]),
+        ("label_hidden_layer_sizes", "label_predictor", np.array([5]), [(1, 6, 5), (1, 5, 2)]),
+        ("domain_hidden_layer_sizes", "domain_classifier", (), [(1, 6, 1)]),
+        ("domain_hidden_layer_sizes", "domain_classifier", (7,), [(1, 6, 7), (1, 7, 1)]),
     ],
 )
 def test_layer_sizes_are_the_networks(moons, name, part, sizes, expected):

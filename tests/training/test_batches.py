@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from scipy import sparse
 
 from sk_dann.domains import DomainData
 from sk_dann.training import BatchStream
+from sk_dann.training._rows import DenseRows
 
 CPU = torch.device("cpu")
 
@@ -129,3 +132,41 @@ def test_a_single_domain_shares_no_memory_either():
 def test_rows_take_the_networks_dtype(dtype):
     stream = BatchStream(_data(), 4, 0, CPU, dtype)
     assert {batch.X.dtype for batch in stream.epoch(0)} == {dtype}
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_rows_cut_on_the_device_are_the_rows_cut_before(stacked):
+    data = _data()
+    if stacked:
+        both = np.concatenate([data.X_source, data.X_target])
+        data = replace(data, X_source=both, X_target=both, target_rows=np.arange(7, 12))
+    cuts = []
+    for resident in (False, True):
+        rows = DenseRows(data, CPU, torch.float64, np.array([1]), resident)
+        positions = (np.array([3, 0]), np.array([2, 4]))
+        cuts.append(rows.cut(*(rows.locate(each) for each in positions)))
+    assert torch.equal(*cuts)
+    assert torch.all(cuts[0][:, 1] == 0)
+    assert torch.all(cuts[0][:, 0] != 0)
+    if resident and stacked:
+        assert rows.arrays[0] is rows.arrays[1]
+
+
+def test_sparse_rows_without_the_columns_that_they_do_not_use():
+    rng = np.random.default_rng(0)
+    parts = [sparse.random(9, 300, 0.02, format="csr", random_state=rng) for _ in range(2)]
+    data = replace(_data(9, 9), X_source=parts[0], X_target=parts[1].astype(float))
+    blank = np.array([5, 7, 11])
+    plain, compact = (
+        BatchStream(data, 4, 0, CPU, torch.float64, blank=blank, compact=each)
+        for each in (False, True)
+    )
+    for one, other in zip(plain.epoch(0), compact.epoch(0), strict=True):
+        assert one.columns is None
+        assert other.X.shape == (len(one), len(other.columns))
+        assert torch.equal(other.columns, other.columns.unique())
+        dense = one.X.rows.to_dense()
+        assert torch.equal(other.X.rows.to_dense(), dense[:, other.columns])
+        assert other.X.rows.to_dense().count_nonzero() == dense.count_nonzero()
+        assert torch.equal(other.X.transpose.to_dense(), other.X.rows.to_dense().T)
+        assert torch.all(dense[:, blank] == 0)
