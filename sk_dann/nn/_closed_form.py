@@ -46,9 +46,9 @@ class _Layer:
         weight = self.linear.weight
         if weight is self._weight and weight.data_ptr() == self._address:
             return
-        self._weight, self._address = weight, weight.data_ptr()
+        self._weight, self._bias, self._address = weight, self.linear.bias, weight.data_ptr()
         self.values = weight.detach()[self.members]
-        bias = self.linear.bias.detach()[self.members]
+        bias = self._bias.detach()[self.members]
         self.weight_grad, self.bias_grad = torch.empty_like(self.values), torch.empty_like(bias)
         self.one_output = self.values.shape[2] == 1
         self.forwards, self.bias = self.values.transpose(1, 2), bias.transpose(1, 2)
@@ -102,7 +102,7 @@ class _Layer:
             # The other way round, products with few outputs are up to twenty times slower.
             self.transposed_grad.copy_(torch.bmm(grad, x.transpose(1, 2)))
         if self.members == slice(None):
-            self.linear.weight.grad, self.linear.bias.grad = self.weight_grad, self.bias_grad
+            self._weight.grad, self._bias.grad = self.weight_grad, self.bias_grad
         if not to_input:
             return None
         # A batched product with one column is slow.
@@ -136,6 +136,49 @@ class _Perceptron:
         for i in reversed(range(len(self.layers))):
             grad = self.layers[i].backward(grad, saved[i], to_input or i > 0)
         return grad
+
+
+class ClosedFormTerms:
+    """The `LossTerms` of a step, worked out only when somebody looks.
+
+    Training needs the gradients alone, and the losses of many steps are found together for what
+    those of two would cost.
+    """
+
+    __slots__ = ("_domain", "_label", "domain_weight")
+
+    def __init__(self, label, domain=None, domain_weight=1.0):
+        # Of each side: log-probabilities (K, C, n), and minus the weights where they count.
+        self._label, self._domain, self.domain_weight = label, domain, domain_weight
+
+    @property
+    def n_members(self) -> int:
+        """K."""
+        return len(self._label[0])
+
+    @staticmethod
+    def stack(steps: "list[ClosedFormTerms]") -> LossTerms:
+        """Return the terms of several steps of equal shape, along a new first axis."""
+        label, _ = _losses([step._label for step in steps])
+        if steps[0]._domain is None:
+            return LossTerms(label)
+        domain, log_proba = _losses([step._domain for step in steps])
+        return LossTerms(label, domain, log_proba.transpose(-1, -2), steps[0].domain_weight)
+
+    def evaluate(self) -> LossTerms:
+        """Return the terms."""
+        label, domain, log_proba, weight = self.stack([self])
+        if domain is None:
+            return LossTerms(label[0])
+        return LossTerms(label[0], domain[0], log_proba[0], weight)
+
+
+def _losses(sides):
+    """Return the losses (B, K) of B steps, and the log-probabilities (B, K, C, n)."""
+    log_proba, targets = (torch.stack(part) for part in zip(*sides, strict=True))
+    if targets.dim() == 3:  # the members' weights are the same
+        targets = targets.unsqueeze(1)
+    return (log_proba * targets).sum(dim=(2, 3)), log_proba
 
 
 class ClosedFormStep:
@@ -213,7 +256,7 @@ class ClosedFormStep:
         source_weight: Tensor | None = None,
         *,
         masks: list[Tensor | None] | None = None,
-    ) -> LossTerms:
+    ) -> ClosedFormTerms:
         """Compute losses and gradients.
 
         The arguments are those of `DANNNetwork` and `DANNLoss`, for all members; `masks` are what
@@ -231,12 +274,12 @@ class ClosedFormStep:
         source_features = features.narrow(2, 0, n_source)
         label_logits, labels_saved = self._labels.forward(source_features, masks)
         targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
-        label, label_grad, _ = _cross_entropy(label_logits, *targets)
+        label_grad, label = _cross_entropy(label_logits, *targets)
         grad = self._labels.backward(label_grad, labels_saved)
         if self._domains is None:
             self._features.backward(grad, features_saved, to_input=False)
             self._last_output = features, label_logits, None
-            return LossTerms(label)
+            return ClosedFormTerms(label)
 
         domain_logits, domains_saved = self._domains.forward(features, masks)
         one_logit = domain_logits.shape[1] == 1
@@ -246,7 +289,7 @@ class ClosedFormStep:
             logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
         sides = [(n_source, source_weight), (len(domain) - n_source, None)]
         targets = self._domain_targets(domain, logits, sides)
-        adversarial, domain_grad, log_proba = _cross_entropy(logits, *targets)
+        domain_grad, adversarial = _cross_entropy(logits, *targets)
         if one_logit:
             domain_grad = domain_grad.narrow(1, 0, 1)
         if self._domain_weight != 1:
@@ -255,7 +298,7 @@ class ClosedFormStep:
         reversed_grad.narrow(2, 0, n_source).add_(grad)
         self._features.backward(reversed_grad, features_saved, to_input=False)
         self._last_output = features, label_logits, domain_logits
-        return LossTerms(label, adversarial, log_proba.transpose(1, 2), self._domain_weight)
+        return ClosedFormTerms(label, adversarial, self._domain_weight)
 
     def draw_masks(self) -> list[Tensor | None]:
         """Draw the dropout masks of a step, for all members, whichever are computed with."""
@@ -322,11 +365,6 @@ def _share(n, weight, like):
 
 
 def _cross_entropy(logits, targets, share):
-    """Return the loss (K,), its gradient and the log-probabilities (K, C, n)."""
+    """Return the gradient, and what the loss can be worked out from."""
     log_proba = torch.log_softmax(logits, dim=1)
-    grad = torch.addcmul(targets, log_proba.exp(), share)
-    if targets.dim() == 2:
-        loss = torch.mv(log_proba.flatten(1), targets.flatten())
-    else:
-        loss = (log_proba * targets).sum(dim=(1, 2))
-    return loss, grad, log_proba
+    return torch.addcmul(targets, log_proba.exp(), share), (log_proba, targets)

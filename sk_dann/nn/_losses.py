@@ -151,9 +151,21 @@ class LossTerms(NamedTuple):
             return self.label.sum()
         return self.label.sum() + self.domain_weight * self.domain.sum()
 
+    @property
+    def n_members(self) -> int:
+        """K."""
+        return len(self.label)
+
     def detach(self) -> "LossTerms":
         """Return the same numbers without what led to them."""
         return LossTerms(*(v.detach() if isinstance(v, Tensor) else v for v in self))
+
+    @staticmethod
+    def stack(steps: "list[LossTerms]") -> "LossTerms":
+        """Return the terms of several steps of equal shape, along a new first axis."""
+        parts = zip(*(step[:3] for step in steps), strict=True)
+        stacked = (None if part[0] is None else torch.stack(part) for part in parts)
+        return LossTerms(*stacked, steps[0].domain_weight)
 
 
 class DANNLoss(nn.Module):

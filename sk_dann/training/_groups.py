@@ -64,7 +64,7 @@ class MemberGroups:
 
         Yields
         ------
-        terms : LossTerms
+        terms : ClosedFormTerms
             Of a group's members in a step.
         domain : Tensor
             That of the batch.

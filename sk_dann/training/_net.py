@@ -259,7 +259,9 @@ class DANNNet(NeuralNet):
         if self._batches_are_heard:
             step["y_pred"] = output if self._closed_form is None else self._closed_form.output
             # The total is the sum over members, which keeps them apart; people want the mean.
-            step["loss"] = terms.total / len(terms.label)
+            # Not before somebody listens are the losses worked out.
+            looked_at = terms if self._closed_form is None else terms.evaluate()
+            step["loss"] = looked_at.total / terms.n_members
             self.history.record_batch("train_loss", step["loss"].item())
             self.history.record_batch("train_batch_size", len(batch))
             self.notify("on_batch_end", batch=batch, training=True, **step)

@@ -18,26 +18,25 @@ class EpochTotals:
         self._steps = []
 
     def add(self, terms, domain):
-        """Take in the `LossTerms` of a step, of some members or all, and its rows' domains."""
-        if self._steps and len(terms.label) != len(self._steps[0][0].label):
+        """Take in the losses of a step, of some members or all, and its rows' domains."""
+        shape = terms.n_members, len(domain)
+        if self._steps and (shape != self._shape or len(self._steps) == _AT_ONCE):
             self._add_up()
+        self._shape = shape
         self._steps.append((terms, domain))
-        if len(self._steps) == _AT_ONCE:
-            self._add_up()
 
     def _add_up(self):
         terms, domains = zip(*self._steps, strict=True)
         self._steps = []
-        label = torch.stack([step.label for step in terms])
-        sizes = [len(domain) for domain in domains]
-        self._weight += sum(sizes) * label.shape[1]
-        sizes = label.new_tensor(sizes)
-        sums = [sizes @ label.sum(dim=1)]
-        if terms[0].domain is not None:
-            sums.append(sizes @ torch.stack([step.domain for step in terms]).sum(dim=1))
-            log_proba = torch.cat([step.domain_log_proba for step in terms], dim=1)
-            sums.append((log_proba.argmax(dim=-1) == torch.cat(domains)).sum())
+        n_members, n_rows = self._shape
+        stacked = terms[0].stack(terms)
+        sums = [n_rows * stacked.label.sum()]
+        if stacked.domain is not None:
+            sums.append(n_rows * stacked.domain.sum())
+            hits = _argmax(stacked.domain_log_proba) == torch.stack(domains).unsqueeze(1)
+            sums.append(hits.sum())
         self._sums = self._sums + torch.stack(sums)
+        self._weight += len(terms) * n_members * n_rows
 
     def read(self, domain_weight):
         """Return the averages, by the name that they have in the history."""
@@ -47,3 +46,13 @@ class EpochTotals:
         total = values[0] + (domain_weight * values[1] if len(values) > 1 else 0)
         names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
         return dict(zip(names, [total, *values], strict=False))
+
+
+def _argmax(values):
+    """Along the last, short axis, for which torch's own takes as long as a training step."""
+    place = torch.zeros(values.shape[:-1], dtype=torch.int64, device=values.device)
+    best = values[..., 0]
+    for i in range(1, values.shape[-1]):
+        place = torch.where(values[..., i] > best, i, place)
+        best = torch.maximum(values[..., i], best)
+    return place

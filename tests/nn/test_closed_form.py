@@ -11,11 +11,13 @@ from torch import nn
 from sk_dann.nn import (
     ClosedFormStep,
     DANNLoss,
+    LossTerms,
     MemberDropout,
     SparseBatch,
     isolated_random_state,
     make_network,
 )
+from sk_dann.nn._closed_form import ClosedFormTerms
 
 
 def _network(n_sources=1, dtype=torch.float64, **params):
@@ -50,7 +52,7 @@ def _autograd(network, criterion, X, reversal, y, *rows):
 def _by_hand(network, criterion, *arguments):
     _lend_generators(network)
     step = ClosedFormStep(network, criterion)
-    terms = step(*arguments)
+    terms = step(*arguments).evaluate()
     return terms, {name: p.grad for name, p in network.named_parameters()}, step.output
 
 
@@ -123,7 +125,7 @@ class _Total(torch.autograd.Function):
         # Unreversed, the gradients are those of the sum of the losses.
         terms = ClosedFormStep(network, DANNLoss())(batch[0], -1.0, *batch[1:])
         ctx.gradients = [parameter.grad.clone() for parameter in network.parameters()]
-        return terms.total
+        return terms.evaluate().total
 
     @staticmethod
     def backward(ctx, grad_output):
@@ -165,7 +167,7 @@ def test_other_labels_in_the_same_tensor_are_seen():
     one = step(X, 1.0, y, domain)
     y[:] = 2 - y
     other = step(X, 1.0, y, domain)
-    assert not torch.equal(one.label, other.label)
+    assert not torch.equal(one.evaluate().label, other.evaluate().label)
 
 
 class OwnLoss(DANNLoss):
@@ -185,3 +187,16 @@ class OwnLoss(DANNLoss):
 )
 def test_only_what_is_known_by_heart_is_supported(network, criterion, supported):
     assert ClosedFormStep.supports(network, criterion) is supported
+
+
+@pytest.mark.parametrize("n_sources", [0, 1, 2])
+def test_terms_of_many_steps_are_those_of_each(n_sources):
+    network = _network(n_sources)
+    X, y, domain = _batch(n_sources or 1, n_target=5 if n_sources else 0)
+    step = ClosedFormStep(network, DANNLoss(0.5))
+    terms = [step(X * factor, 1.0, y, domain) for factor in (1.0, 2.0, 3.0)]
+    stacked = ClosedFormTerms.stack(terms)
+    expected = LossTerms.stack([each.evaluate() for each in terms])
+    for one, other in zip(stacked, expected, strict=True):
+        torch.testing.assert_close(one, other)
+    assert stacked.label.shape == (3, 2)
