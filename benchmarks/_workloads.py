@@ -59,16 +59,25 @@ def amazon(source="dvd", target="electronics"):
     return Workload(X_src, (y_src > 0).astype(np.int64), X_tgt, n_hidden=50)
 
 
-def hashed(n_features=2**20, n_rows=20_000, n_nonzero=100):
-    """Make rows as a hashing vectorizer does: `n_nonzero` random columns of very many."""
+def hashed(n_features=2**20, n_rows=20_000, n_nonzero=100, *, words=False):
+    """Make rows as a hashing vectorizer does: `n_nonzero` of very many columns.
+
+    Words occur as in language, each as often as its rank says (Zipf's law), so that rows have
+    many in common; else all columns are as likely, and rows have as little in common as can be.
+    """
     rng = np.random.default_rng(0)
+    place_of_word = rng.permutation(2**20) % n_features
     # One column out of each of `n_nonzero` equal stretches: in order, and none twice.
     stretch = n_features // n_nonzero
     starts = np.arange(n_nonzero, dtype=np.int32) * stretch
     indptr = np.arange(0, n_rows * n_nonzero + 1, n_nonzero, dtype=np.int32)
 
     def rows():
-        columns = rng.integers(stretch, size=(n_rows, n_nonzero), dtype=np.int32) + starts
+        if words:
+            ranks = np.exp(rng.random((n_rows, n_nonzero)) * np.log(len(place_of_word)))
+            columns = np.sort(place_of_word[ranks.astype(int) - 1], axis=1).astype(np.int32)
+        else:
+            columns = rng.integers(stretch, size=(n_rows, n_nonzero), dtype=np.int32) + starts
         values = rng.random(columns.size, dtype=np.float32) / np.float32(np.sqrt(n_nonzero))
         return sparse.csr_matrix((values, columns.ravel(), indptr), (n_rows, n_features))
 
@@ -82,4 +91,6 @@ WORKLOADS = {
     "amazon": amazon,
     "hashed": hashed,
     "hashed 5000": lambda: hashed(n_features=5000),
+    "hashed words": lambda: hashed(words=True),
+    "hashed words 5000": lambda: hashed(n_features=5000, words=True),
 }
