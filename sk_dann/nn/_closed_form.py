@@ -41,7 +41,7 @@ class _Layer:
         self.dropout: MemberDropout | None = None
         self._weight = None
 
-    def look_again(self):
+    def _look_again(self):
         """Take new views if the parameter is another one, or lies elsewhere, than last time."""
         weight = self.linear.weight
         if weight is self._weight and weight.data_ptr() == self._address:
@@ -66,7 +66,7 @@ class _Layer:
 
         The input has shape (n, d) if members share it, else (K, d, n).
         """
-        self.look_again()
+        self._look_again()
         if isinstance(x, SparseBatch):
             y = self.values.new_empty(*self.bias.shape[:2], x.shape[0])
             for weight, bias, out in zip(self.values, self.bias, y, strict=True):
@@ -91,7 +91,7 @@ class _Layer:
         torch.sum(grad, dim=2, out=self.bias_sums)
         if isinstance(x, SparseBatch):
             products = [x.transpose @ member.t().contiguous() for member in grad]
-            if len(products) == 1 and self.members == slice(None):
+            if len(products) == 1:
                 self.weight_grad = products[0].unsqueeze(0)
             else:
                 torch.stack(products, out=self.weight_grad)
@@ -305,18 +305,14 @@ class ClosedFormStep:
         return [layer.draw_mask() for layer in self._layers]
 
     @property
-    def gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
-        """Each parameter with where the members' gradient is after a step."""
-        for layer in self._layers:
-            layer.look_again()
-        return [
-            pair
-            for layer in self._layers
-            for pair in (
-                (layer.linear.weight, layer.weight_grad),
-                (layer.linear.bias, layer.bias_grad),
-            )
-        ]
+    def parameters(self) -> list[nn.Parameter]:
+        """The network's parameters, in the order of `gradients`."""
+        return [p for layer in self._layers for p in (layer.linear.weight, layer.linear.bias)]
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """The members' part of the gradients of the last step."""
+        return [g for layer in self._layers for g in (layer.weight_grad, layer.bias_grad)]
 
     @property
     def output(self) -> NetworkOutput:

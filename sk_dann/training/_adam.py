@@ -44,6 +44,7 @@ def adam_step(optimizer):
             [s["exp_avg"] for s in states],
             [s["exp_avg_sq"] for s in states],
             [s["step"] for s in states],
+            group["lr"],
         )
 
 
@@ -65,42 +66,45 @@ class MemberAdam:
     Parameters
     ----------
     optimizer : torch.optim.Adam
-    gradients : list of (Parameter, Tensor)
-        Each parameter with the place where the gradient of these members is going to be.
+    parameters : list of Parameter
+        In the order in which `step` gets their gradients.
     members : slice
     """
 
-    def __init__(self, optimizer, gradients, members):
+    def __init__(self, optimizer, parameters, members):
         self._calls = []
-        gradient_of = {id(p): gradient for p, gradient in gradients}
+        place = {id(p): i for i, p in enumerate(parameters)}
         for group in optimizer.param_groups:
             params = group["params"]
             states = _states(optimizer, params)
-            call = (
-                [p.detach()[members] for p in params],
-                [gradient_of[id(p)] for p in params],
-                [s["exp_avg"][members] for s in states],
-                [s["exp_avg_sq"][members] for s in states],
-                # Other members count for themselves.
-                [s["step"].clone() for s in states],
+            self._calls.append(
+                (
+                    group,
+                    [place[id(p)] for p in params],
+                    [p.detach()[members] for p in params],
+                    [s["exp_avg"][members] for s in states],
+                    [s["exp_avg_sq"][members] for s in states],
+                    # Other members count for themselves.
+                    [s["step"].clone() for s in states],
+                )
             )
-            self._calls.append((group, call))
+        self._steps = [step for call in self._calls for step in call[-1]]
 
     @torch.no_grad()
-    def step(self, learning_rates):
-        """Take a step with the given learning rate of each parameter group."""
-        for (group, call), rate in zip(self._calls, learning_rates, strict=True):
-            torch._foreach_add_(call[-1], 1)
-            _call_kernel({**group, "lr": rate}, *call)
+    def step(self, gradients, learning_rates):
+        """Take a step with these gradients, and the learning rate of each parameter group."""
+        torch._foreach_add_(self._steps, 1)
+        for (group, places, params, *state), rate in zip(self._calls, learning_rates, strict=True):
+            _call_kernel(group, params, [gradients[i] for i in places], *state, lr=rate)
 
     def put_back(self, optimizer):
         """Let the optimizer's state say how many steps were taken."""
-        for group, (*_, steps) in self._calls:
+        for group, *_, steps in self._calls:
             for p, step in zip(group["params"], steps, strict=True):
                 optimizer.state[p]["step"].copy_(step)
 
 
-def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps):
+def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps, lr):
     torch._fused_adam_(
         params,
         grads,
@@ -108,7 +112,7 @@ def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps):
         exp_avg_sqs,
         [],
         steps,
-        lr=group["lr"],
+        lr=lr,
         beta1=group["betas"][0],
         beta2=group["betas"][1],
         weight_decay=group["weight_decay"],

@@ -51,7 +51,7 @@ class MemberGroups:
         self._optimizer = optimizer
         steps = [ClosedFormStep(network, criterion, members) for members in slices]
         self._groups = [
-            (step, MemberAdam(optimizer, step.gradients, members))
+            (step, MemberAdam(optimizer, step.parameters, members))
             for step, members in zip(steps, slices, strict=True)
         ]
 
@@ -74,7 +74,7 @@ class MemberGroups:
                 for step, adam in self._groups:
                     for batch, reversal, learning_rates, masks in turn:
                         yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
-                        adam.step(learning_rates)
+                        adam.step(step.gradients, learning_rates)
         finally:
             self._groups[-1][1].put_back(self._optimizer)
 

@@ -222,13 +222,11 @@ class DANNNet(NeuralNet):
             yield batch, self._lambda, [group["lr"] for group in self.optimizer_.param_groups]
 
     def _groups(self):
-        """Return the groups that the members are trained in, None if they are trained at once."""
+        """Return the members in groups, None if a step is more than gradients and a plain Adam."""
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
         if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
         slices = split_members(self.module_)
-        if len(slices) == 1:
-            return None
         return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices)
 
     def train_step(self, batch, **fit_params):

@@ -85,12 +85,11 @@ def test_members_step_by_themselves_as_together():
     adam_step(mine)
     theirs.step()
     for members in (slice(0, 1), slice(1, None)):
-        gradients = [(p, torch.empty_like(p[members])) for p in _weights(mine)]
-        adam = MemberAdam(mine, gradients, members)
+        parameters = _weights(mine)[::-1]
+        adam = MemberAdam(mine, parameters, members)
         for number in range(3):
-            for p, gradient in gradients:
-                gradient.copy_(torch.cos(p.detach()[members] + number))
-            adam.step([group["lr"] for group in mine.param_groups])
+            gradients = [torch.cos(p.detach()[members] + number) for p in parameters]
+            adam.step(gradients, [group["lr"] for group in mine.param_groups])
     adam.put_back(mine)
     for number in range(3):
         for p in _weights(theirs):
