@@ -129,7 +129,8 @@ class DANNClassifier(
     feature_extractor, label_predictor, domain_classifier : torch Module class or instance, \
             default=None
         Modules of your own instead of the perceptrons; the parameters above that shape those do
-        not concern them. The feature extractor takes a tensor of rows (n, n_features) and returns
+        not concern them, and a step takes about twice as long: the gradients of the perceptrons
+        are written by hand. The feature extractor takes a tensor of rows (n, n_features) and returns
         (n, n_hidden); the others take that and return one output a class, and a single logit
         (with several source domains one logit a domain). An instance is copied and never trained
         in place, a class is called without arguments. Sparse rows reach them dense, a batch at a
@@ -185,7 +186,10 @@ class DANNClassifier(
     Notes
     -----
     The network computes in the dtype of the source: float32 is faster and enough, so
-    ``TfidfVectorizer(dtype=np.float32)``. Sparse matrices stay sparse.
+    ``TfidfVectorizer(dtype=np.float32)``. Sparse matrices stay sparse. With more than 16384 sparse
+    columns a step updates only those first-layer weights whose columns its rows use, momentum and
+    weight decay included, as :class:`torch.optim.SparseAdam` does (a solver of your own, or a
+    feature extractor, updates all).
 
     Columns that are constant in the source are left out: no label teaches the network what to
     make of them, so they could only be noise on the target.

@@ -19,6 +19,10 @@ class Members(nn.Module):
     *Shape*: input (n, d), shared by all members, or (K, n, d); output (K, n, h). A `SparseBatch`
     is made dense, a batch at a time, since plain modules take dense tensors.
 
+    The modules are called one after another, which suits every module. `torch.func` would stack
+    their parameters, but not buffers that change in training, and gains little where it can:
+    measured with a small perceptron, 1.5 times as fast for sixteen modules, slower for four.
+
     Examples
     --------
     >>> import torch
