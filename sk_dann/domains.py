@@ -102,7 +102,7 @@ class DomainData:
         0 to S - 1: the domain of each source row.
     y : ndarray of shape (n_source,)
         Labels of the source rows; for training the positions of their classes, as int64.
-    label_weight, domain_weight : ndarray of shape (n_source,) or None
+    label_weight, domain_weight : ndarray of shape (n_source,) or (n_source, n_members), or None
         Weights of the source rows in the label loss and in the domain loss.
     X_target : ndarray or CSR matrix of shape (m, d), or None
     target_rows : ndarray of int of shape (n_target,)
@@ -125,6 +125,12 @@ class DomainData:
     def with_labels(self, y, label_weight, domain_weight):
         """Return the same data with the classes' positions and the weights of the losses."""
         return replace(self, y=y, label_weight=label_weight, domain_weight=domain_weight)
+
+    def without_target(self, label_weight):
+        """Return the source alone, with other weights in the label loss."""
+        return replace(
+            self, label_weight=label_weight, domain_weight=None, X_target=None, target_rows=None
+        )
 
     def keep_source(self, kept):
         """Return the same data with only the source rows at the positions `kept`."""

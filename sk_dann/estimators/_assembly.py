@@ -24,8 +24,8 @@ _MANY_COLUMNS = 2**14
 _MIN_EPOCHS, _MIN_STEPS = 20, 640
 
 
-def make_net(estimator, data, active, validation, seed, dtype, device):
-    """Make the net with its callbacks, ready to be trained.
+def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_members):
+    """Make the net, ready to be trained.
 
     Parameters
     ----------
@@ -34,10 +34,11 @@ def make_net(estimator, data, active, validation, seed, dtype, device):
     data : DomainData
     active : ndarray of bool of shape (n_features,)
         Columns that something can be learned about.
-    validation : ValidationRows or None
     seed : int
     dtype : torch.dtype
     device : torch.device
+    callbacks : list of skorch callbacks
+    n_members : int
 
     Returns
     -------
@@ -46,14 +47,14 @@ def make_net(estimator, data, active, validation, seed, dtype, device):
     lambda_schedule = check_schedule(estimator.lambda_schedule, LAMBDA_SCHEDULES, "lambda_schedule")
     lr_schedule = check_schedule(estimator.learning_rate, LR_SCHEDULES, "learning_rate")
     net = DANNNet(
-        _make_network(estimator, data, active, seed, dtype),
+        _make_network(estimator, data, active, n_members, seed, dtype),
         criterion=DANNLoss,
         lambda_adapt=estimator.lambda_adapt,
         lambda_schedule=lambda_schedule,
         lr_schedule=lr_schedule,
         lr=estimator.learning_rate_init,
         train_split=None,
-        callbacks=make_callbacks(estimator, data, validation),
+        callbacks=callbacks,
         device=device,
         seed=seed,
         # Only callbacks that the user passed speak, and those are meant to.
@@ -113,7 +114,7 @@ def _check_callback(callback, estimator):
         )
 
 
-def _make_network(estimator, data, active, seed, dtype):
+def _make_network(estimator, data, active, n_members, seed, dtype):
     sizes = {
         name: check_layer_sizes(getattr(estimator, name), name, min_layers)
         for name, min_layers in (
@@ -127,7 +128,7 @@ def _make_network(estimator, data, active, seed, dtype):
         data.X_source.shape[1],
         len(estimator.classes_),
         0 if data.X_target is None else data.n_source_domains,
-        n_members=estimator.n_estimators,
+        n_members=n_members,
         **sizes,
         activation=estimator.activation,
         dropout=estimator.dropout,

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..domains import split_sample_domain
 from ..exceptions import warn_user
+from ..shift import class_shares, move_posterior
 from ..training import (
     BatchStream,
     domain_log_proba_of,
@@ -33,10 +34,12 @@ from ._assembly import (
     LR_SCHEDULES,
     SOLVERS,
     count_epochs,
+    make_callbacks,
     make_net,
     touches_few_rows,
 )
 from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._label_shift import balance_domains, check_shares, estimate_shares
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
     check_domains,
@@ -135,6 +138,18 @@ class DANNClassifier(
         (with several source domains one logit a domain). An instance is copied and never trained
         in place, a class is called without arguments. Sparse rows reach them dense, a batch at a
         time. With `n_estimators` above 1, members from one instance start from the same weights.
+    label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
+        How often each class occurs in the target. Adapting makes the domains alike, and if
+        classes occur more often in one than in the other, it moves classes onto one another. With
+        the target's class shares the source rows are weighted in the domain loss, so that both
+        sides have the same shares, and predictions take them for granted.
+
+        - "estimate" finds the shares without labels, from networks trained on folds of the source
+          alone (:mod:`sk_dann.shift`). Where it cannot, the source's are taken, and
+          `share_estimate_` says why.
+        - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
+          the source rows of that class out of the domain game.
+        - None leaves the source's shares, as in the paper.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -173,6 +188,14 @@ class DANNClassifier(
         ``valid_acc`` with early stopping.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch network.
+    class_shares_ : ndarray of shape (n_classes,)
+        Share of each class among the source rows, weights counted.
+    target_class_shares_ : ndarray of shape (n_classes,)
+        Shares that predictions are made for; those of the source if nothing was estimated or
+        given.
+    share_estimate_ : sk_dann.shift.ShareEstimate or None
+        How the shares were estimated and how sure they are. None unless ``"estimate"`` had a
+        target to look at.
     n_source_domains_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -248,6 +271,7 @@ class DANNClassifier(
         "feature_extractor": [callable, None],
         "label_predictor": [callable, None],
         "domain_classifier": [callable, None],
+        "label_shift": [StrOptions({"estimate"}), "array-like", None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -281,6 +305,7 @@ class DANNClassifier(
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
+        label_shift="estimate",
         class_weight=None,
         device="auto",
         random_state=None,
@@ -310,6 +335,7 @@ class DANNClassifier(
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
+        self.label_shift = label_shift
         self.class_weight = class_weight
         self.device = device
         self.random_state = random_state
@@ -391,6 +417,13 @@ class DANNClassifier(
         device = resolve_device(self.device)
         dtype = network_dtype(data.X_source.dtype, device)
         active = ~data.constant_source_columns()
+        if last is None:
+            self._settle_shares(data, active, seed, dtype, device)
+        training_shares = self._training_shares()
+        if training_shares is not None:
+            data = data.with_labels(
+                data.y, data.label_weight, balance_domains(data, training_shares)
+            )
         stream = BatchStream(
             data,
             self.batch_size,
@@ -401,7 +434,17 @@ class DANNClassifier(
             compact=touches_few_rows(self, data),
         )
         n_epochs = count_epochs(self.max_iter, len(stream))
-        net = make_net(self, data, active, validation, seed, dtype, device)
+        callbacks = make_callbacks(self, data, validation)
+        net = make_net(
+            self,
+            data,
+            active,
+            seed,
+            dtype,
+            device,
+            callbacks=callbacks,
+            n_members=self.n_estimators,
+        )
         if last is not None:
             net.continue_from(last)
             if len(net.history) >= n_epochs:
@@ -416,6 +459,26 @@ class DANNClassifier(
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
+
+    def _settle_shares(self, data, active, seed, dtype, device):
+        """Set the class shares of both domains, for once and all of training."""
+        n_classes = len(self.classes_)
+        self.class_shares_ = class_shares(data.y, n_classes, data.label_weight)
+        self.share_estimate_, self._source_only = None, None
+        given = check_shares(self.label_shift, n_classes)
+        self.target_class_shares_ = self.class_shares_ if given is None else given
+        if isinstance(self.label_shift, str) and data.X_target is not None:
+            self.share_estimate_, self._source_only = estimate_shares(
+                self, data, active, seed, dtype, device
+            )
+            self.target_class_shares_ = self.share_estimate_.decision_shares
+
+    def _training_shares(self):
+        """Shares that both sides of the domain loss are to have; None for the source's own."""
+        if self.share_estimate_ is not None:
+            return self.share_estimate_.training_shares
+        given = self.label_shift is not None and not isinstance(self.label_shift, str)
+        return self.target_class_shares_ if given else None
 
     def _read_history(self, with_target):
         self.history_ = epochs = self.net_.history
@@ -448,7 +511,45 @@ class DANNClassifier(
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return self._infer(X, label_log_proba)
+        return self._for_target(self._infer(X, label_log_proba))
+
+    def _for_target(self, log_proba):
+        """Move probabilities from the source's class shares to the target's."""
+        if np.array_equal(self.target_class_shares_, self.class_shares_):
+            return log_proba
+        moved = move_posterior(log_proba, self.class_shares_, self.target_class_shares_)
+        return moved.astype(log_proba.dtype, copy=False)
+
+    def source_only_proba(self, X):
+        """Class probabilities without adaptation, by networks that never saw the target.
+
+        They are the networks, one a fold of the source rows, that ``label_shift="estimate"``
+        learns the target's class shares from; averaged, and for the source's class shares.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If there are none: without ``label_shift="estimate"``, without a target, or where a
+            class has too few rows for folds.
+        """
+        check_is_fitted(self, "net_")
+        if self._source_only is None:
+            reason = f"label_shift={self.label_shift!r}"
+            if isinstance(self.label_shift, str):
+                reason = self.share_estimate_.reason if self.share_estimate_ else "no target"
+            raise ValueError(
+                "source_only_proba needs the source-only networks that fit trains for "
+                f'label_shift="estimate" and a target; there are none here: {reason}.'
+            )
+        return np.exp(self._source_only.log_proba(check_rows(self, X)))
 
     def predict_proba(self, X):
         """Class probabilities, averaged over the `n_estimators` networks.

@@ -8,6 +8,7 @@ from ._inference import (
     infer,
     label_log_proba,
     member_features,
+    member_log_proba,
 )
 from ._net import DANNNet
 from ._progress import EpochProgressBar
@@ -25,6 +26,7 @@ __all__ = [
     "infer",
     "label_log_proba",
     "member_features",
+    "member_log_proba",
     "network_dtype",
     "resolve_device",
     "take_rows",

@@ -119,8 +119,8 @@ class BatchStream:
                 X,
                 y[part],
                 self._domain(min(n_rows, len(source) - start)),
-                None if label_weight is None else label_weight[part],
-                None if source_weight is None else source_weight[part],
+                None if label_weight is None else label_weight[..., part],
+                None if source_weight is None else source_weight[..., part],
                 columns,
             )
 
@@ -137,4 +137,5 @@ class BatchStream:
     def _weights(self, weight, source):
         if weight is None:
             return None
-        return torch.from_numpy(weight[source]).to(self.device, self.dtype)
+        # (n,), or (n, K) where each member has weights of its own.
+        return torch.from_numpy(weight[source].T).to(self.device, self.dtype)

@@ -21,6 +21,12 @@ def label_log_proba(network, X):
     return average_members(torch.log_softmax(logits, dim=-1))
 
 
+def member_log_proba(network, X):
+    """Log-probabilities of the classes of each member: (n_rows, n_members, n_classes)."""
+    logits = network.label_predictor(network.feature_extractor(X))
+    return torch.log_softmax(logits, dim=-1).transpose(0, 1)
+
+
 def domain_log_proba_of(network, X):
     """Log-probabilities of the domains, averaged over members: (n_rows, S + 1)."""
     logits = network.domain_classifier(network.feature_extractor(X))
