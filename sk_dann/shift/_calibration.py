@@ -57,8 +57,8 @@ def fit_calibration(log_proba, y, sample_weight=None):
     >>> from sk_dann.shift import fit_calibration
     >>> log_proba = np.log([[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4)  # right three times of four
     >>> temperature, bias = fit_calibration(log_proba, [0, 0, 0, 1, 1, 1, 1, 0])
-    >>> round(temperature, 2)
-    2.0
+    >>> print(f"{temperature:.2f}")
+    2.00
     """
     log_proba, y = np.asarray(log_proba, dtype=float), np.asarray(y)
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -75,9 +75,7 @@ def fit_calibration(log_proba, y, sample_weight=None):
         method="trust-exact",
         options={"gtol": 1e-9, "maxiter": 100},
     )
-    bias = np.full(len(occurs), -np.inf)
-    bias[occurs] = found.x[1:]
-    return Calibration(float(np.exp(found.x[0])), bias)
+    return problem.to_calibration(found.x, occurs)
 
 
 def calibrate(log_proba, calibration):
@@ -125,13 +123,10 @@ def resample_calibration(log_proba, y, calibration, weight):
     occurs = np.isfinite(calibration.bias)
     problem, rows = _problem_of(log_proba, y, occurs)
     weight = weight[:, rows] / weight[:, rows].sum(axis=1, keepdims=True)
-    start = np.append(np.log(calibration.temperature), calibration.bias[occurs])
+    start = problem.to_parameters(calibration.temperature, calibration.bias[occurs])
     hessian = problem.hessian(start, weight.mean(axis=0))
     step = np.linalg.lstsq(hessian, problem.gradient(start, weight).T, rcond=1e-12)[0].T
-    moved = start - np.clip(step, -2, 2)
-    bias = np.full((len(weight), len(occurs)), -np.inf)
-    bias[:, occurs] = moved[:, 1:]
-    return Calibration(np.exp(moved[:, 0]), bias)
+    return problem.to_calibration(start - np.clip(step, -2, 2), occurs)
 
 
 def _problem_of(log_proba, y, occurs):
@@ -144,35 +139,54 @@ def _problem_of(log_proba, y, occurs):
 class _Problem:
     """The weighted loss of the rows in (log T, bias), with its derivatives.
 
-    All that is missing from a plain mean are two penalties: a weak one on log T, and one on the
-    sum of the biases, which changes no probability and so centres them for free.
+    Beside the plain mean there are two penalties: a weak one on log T, and one on the sum of the
+    biases, which changes no probability and so centres them for free. The scores are standardised,
+    class by class in their means and together in their spread: else the temperature and the biases
+    depend on each other, and no search gets along the valley where the scores hardly vary.
     """
 
     def __init__(self, log_proba, y):
-        self.log_proba, self.y = np.maximum(log_proba, _FLOOR), y
+        scores = np.maximum(log_proba, _FLOOR)
+        scores -= scores.mean(axis=1, keepdims=True)
+        self.centre = scores.mean(axis=0)
+        self.scale = scores.std(axis=0).max() or 1.0
+        self.scores, self.y = (scores - self.centre) / self.scale, y
+
+    def to_parameters(self, temperature, bias):
+        return np.append(np.log(temperature / self.scale), bias + self.centre / temperature)
+
+    def to_calibration(self, parameters, occurs):
+        """Return the calibration of parameters of shape (1 + C,) or (B, 1 + C)."""
+        temperature = np.exp(parameters[..., 0]) * self.scale
+        bias = np.full((*temperature.shape, len(occurs)), -np.inf)
+        bias[..., occurs] = parameters[..., 1:] - self.centre / temperature[..., None]
+        return Calibration(temperature, bias)
 
     def _logits(self, parameters):
-        return self.log_proba * np.exp(-parameters[0]) + parameters[1:]
+        return self.scores * np.exp(-parameters[0]) + parameters[1:]
+
+    def _log_temperature(self, parameters):
+        return parameters[0] + np.log(self.scale)
 
     def loss(self, parameters, weight):
         log_proba = log_softmax(self._logits(parameters), axis=1)
         bias = parameters[1:]
-        penalty = _PENALTY * parameters[0] ** 2 + bias.sum() ** 2 / bias.size
+        penalty = _PENALTY * self._log_temperature(parameters) ** 2 + bias.sum() ** 2 / bias.size
         return -weight @ log_proba[np.arange(len(self.y)), self.y] + penalty / 2
 
     def gradient(self, parameters, weight):
         """Of shape (1 + C,), or (B, 1 + C) for weights of shape (B, n)."""
         residual = np.exp(log_softmax(self._logits(parameters), axis=1))
         residual[np.arange(len(self.y)), self.y] -= 1
-        by_temperature = -(residual * self.log_proba).sum(axis=1) * np.exp(-parameters[0])
+        by_temperature = -(residual * self.scores).sum(axis=1) * np.exp(-parameters[0])
         penalty = np.full(parameters.size, parameters[1:].mean())
-        penalty[0] = _PENALTY * parameters[0]
+        penalty[0] = _PENALTY * self._log_temperature(parameters)
         return weight @ np.column_stack([by_temperature, residual]) + penalty
 
     def hessian(self, parameters, weight):
         """Fisher's information: never indefinite, and the Hessian itself at the minimum."""
         proba = np.exp(log_softmax(self._logits(parameters), axis=1))
-        slope = -self.log_proba * np.exp(-parameters[0])
+        slope = -self.scores * np.exp(-parameters[0])
         slope -= (proba * slope).sum(axis=1, keepdims=True)
         weighted = weight[:, None] * proba
         n_classes = proba.shape[1]

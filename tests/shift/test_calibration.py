@@ -78,6 +78,16 @@ def test_the_temperature_is_found_again(draw_scores):
     assert fit_calibration(3 * log_proba, y).temperature == pytest.approx(3, rel=0.05)
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 2])
+@SIZES
+def test_scale_and_offset_of_the_scores_do_not_matter(scale, n_classes, seed):
+    log_proba, y = _noisy_scores(n_classes, seed)
+    other = scale * log_proba + np.arange(n_classes)
+    plain, moved = (np.exp(calibrate(s, fit_calibration(s, y))) for s in (log_proba, other))
+    # Up to the weak pull of T towards 1.
+    assert moved == pytest.approx(plain, abs=0.02)
+
+
 @SIZES
 def test_gradient_is_the_numerical_one(n_classes, seed):
     log_proba, y = _noisy_scores(n_classes, seed)
@@ -91,7 +101,7 @@ def test_hessian_is_the_numerical_one_at_the_minimum():
     log_proba, y = _noisy_scores(3, seed=0)
     problem, weight = _Problem(log_proba, y), np.full(len(y), 1 / len(y))
     temperature, bias = fit_calibration(log_proba, y)
-    point, step = np.append(np.log(temperature), bias), 1e-5 * np.eye(4)
+    point, step = problem.to_parameters(temperature, bias), 1e-5 * np.eye(4)
     slopes = [
         (problem.gradient(point + d, weight) - problem.gradient(point - d, weight)) / 2e-5
         for d in step
