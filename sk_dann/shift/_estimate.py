@@ -1,0 +1,249 @@
+"""The recipe: class shares of the target that are worth acting upon, or a reason to leave them.
+
+Shapes: n source rows, m target rows, C classes, B bootstrap replicates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._calibration import Calibration, calibrate, fit_calibration, resample_calibration
+from ._mixtures import black_box_shares, em_shares
+from ._shares import class_shares, separation, shrink_shares
+
+
+@dataclass(frozen=True, eq=False)
+class ShareEstimate:
+    """What `estimate_class_shares` found; all arrays of shares have shape (C,).
+
+    Parameters
+    ----------
+    source_shares : ndarray
+        Shares among the weighted source rows.
+    training_shares : ndarray
+        For the weights of the domain loss, ``training_shares / source_shares``: the better guess.
+    decision_shares : ndarray
+        For moving the posterior: the more cautious guess.
+    interval : ndarray of shape (2, C)
+        5 % and 95 % quantiles of the guess behind `training_shares` before small shifts are taken
+        for none.
+    reason : str or None
+        Why no correction is made, in which case both guesses are the source's shares.
+    separation : float
+        How much the scores say about the class, from 0 to 1.
+    mean_posterior, em_shares, black_box : ndarray
+        Three plain estimates: each follows the target further than the one before, and sometimes
+        off the cliff. Where they contradict each other, more than the class shares has shifted.
+    calibration : Calibration
+        Of the out-of-fold scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_dann.shift import estimate_class_shares
+    >>> scores, y = np.log([[0.8, 0.2], [0.2, 0.8]]), np.array([0, 1])
+    >>> estimate = estimate_class_shares(scores, y, scores)
+    >>> estimate.reason
+    'class 0 has only 1 source rows, fewer than 5'
+    """
+
+    source_shares: np.ndarray
+    training_shares: np.ndarray
+    decision_shares: np.ndarray
+    interval: np.ndarray
+    reason: str | None
+    separation: float
+    mean_posterior: np.ndarray
+    em_shares: np.ndarray
+    black_box: np.ndarray
+    calibration: Calibration
+
+
+def estimate_class_shares(
+    log_proba_source,
+    y,
+    log_proba_target,
+    *,
+    sample_weight=None,
+    strength=0.1,
+    training_threshold=0.2,
+    decision_threshold=0.1,
+    n_bootstrap=100,
+    seed=0,
+):
+    """Estimate how often each class occurs in the target, without its labels.
+
+    Parameters
+    ----------
+    log_proba_source : array of shape (n, C)
+        Log-probabilities of source rows by classifiers that were not trained on them.
+    y : array of int of shape (n,)
+        Positions of their classes.
+    log_proba_target : array of shape (m, C)
+        Log-probabilities of target rows by the same classifiers: trained on the source alone,
+        since an adapted one predicts the source's shares whatever the truth.
+    sample_weight : array of shape (n,), default=None
+        Weights of the source rows.
+    strength : float, default=0.1
+        How hard the mean posterior holds the more daring estimate: EM gets
+        ``strength / separation² * m`` pseudo-counts there.
+    training_threshold, decision_threshold : float
+        How large a shift of the log-odds is taken for none, see `shrink_shares`.
+    n_bootstrap : int, default=100
+        Replicates behind the interval.
+    seed : int, default=0
+        Of their weights.
+
+    Returns
+    -------
+    ShareEstimate
+
+    Notes
+    -----
+    The scores are calibrated on the source rows. The mean posterior of the target leans towards
+    the source: for two classes it goes `separation` of the way. EM goes all of it if the classes
+    look alike in both domains, and anywhere if they do not; the less the scores say, the more the
+    mean posterior holds it. The training shares are this compromise, the decision shares the mean
+    posterior, each with small shifts taken for none.
+
+    The interval is that of a Bayesian bootstrap (Rubin 1981), over the target rows and over the
+    source rows, whose calibration follows by one Newton step. It knows of the rows' randomness
+    only: not of the pull towards the mean posterior, which can be larger where the scores say
+    little, of classifiers that would have come out otherwise, nor of shifts of another kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_dann.shift import estimate_class_shares
+    >>> def draw(n_negative, n_positive, rng):
+    ...     y = np.repeat([0, 1], [n_negative, n_positive])
+    ...     x = rng.normal(4 * y - 2)  # the log-odds are 4 x
+    ...     return -np.logaddexp(0, np.outer(x, [4, -4])), y
+    >>> rng = np.random.default_rng(0)
+    >>> (source, y), (target, _) = draw(500, 500, rng), draw(800, 200, rng)
+    >>> estimate_class_shares(source, y, target).training_shares.round(1)
+    array([0.8, 0.2])
+    """
+    source, target = (np.asarray(p, dtype=float) for p in (log_proba_source, log_proba_target))
+    y = np.asarray(y)
+    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
+        raise ValueError(
+            "log_proba_source and log_proba_target must have shapes (n, C) and (m, C), got "
+            f"{source.shape} and {target.shape}."
+        )
+    if not len(target):
+        raise ValueError("log_proba_target has no rows.")
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    shares = class_shares(y, source.shape[1], weight)
+    calibration = fit_calibration(source, y, weight)
+    q_source, q_target = calibrate(source, calibration), calibrate(target, calibration)
+    found = {
+        "separation": separation(q_source, weight),
+        "mean_posterior": np.exp(q_target).mean(axis=0),
+        "em_shares": em_shares(q_target, shares, tol=1e-6),
+        "black_box": black_box_shares(q_source, y, q_target, sample_weight=weight),
+    }
+    pull = strength / max(found["separation"], 1e-6) ** 2
+    reason = why_not(
+        np.bincount(y[weight > 0], minlength=len(shares)), len(target), shares, **found
+    )
+    training = decision = shares
+    interval = np.stack([np.zeros_like(shares), np.ones_like(shares)])
+    if reason is None:
+        held = _held_em(q_target, shares, pull)
+        training = shrink_shares(held, shares, training_threshold)
+        decision = shrink_shares(found["mean_posterior"], shares, decision_threshold)
+        replicates = _bootstrap(
+            source, y, target, weight, calibration, pull, held, n_bootstrap, seed
+        )
+        interval = np.quantile(replicates, [0.05, 0.95], axis=0)
+    return ShareEstimate(
+        source_shares=shares,
+        training_shares=training,
+        decision_shares=decision,
+        interval=interval,
+        reason=reason,
+        calibration=calibration,
+        **found,
+    )
+
+
+def why_not(
+    n_source,
+    n_target,
+    source_shares,
+    separation,
+    mean_posterior,
+    em_shares,
+    black_box,
+    *,
+    min_class_rows=5,
+    min_target_rows=20,
+    min_separation=0.02,
+    edge=0.01,
+    still_there=0.5,
+    alone=0.995,
+):
+    """Tell why the class shares of the target had better be taken for the source's, or None.
+
+    Parameters
+    ----------
+    n_source : ndarray of int of shape (C,)
+        Source rows of each class.
+    n_target : int
+    source_shares, mean_posterior, em_shares, black_box : ndarray of shape (C,)
+    separation : float
+    min_class_rows, min_target_rows : int
+    min_separation : float
+    edge, still_there : float
+        EM takes a class for gone when less than `edge` of its source share is left; the mean
+        posterior contradicts it when it leaves more than `still_there` of that share.
+    alone : float
+        EM takes a class for the only one when its share is larger.
+
+    Returns
+    -------
+    str or None
+    """
+    rarest = int(np.argmin(n_source))
+    if n_source[rarest] < min_class_rows:
+        return (
+            f"class {rarest} has only {n_source[rarest]} source rows, fewer than {min_class_rows}"
+        )
+    if n_target < min_target_rows:
+        return f"the target has only {n_target} rows, fewer than {min_target_rows}"
+    if separation < min_separation:
+        return "the scores on the source rows say next to nothing about the classes"
+    is_odd = (em_shares < edge * source_shares) & (mean_posterior > still_there * source_shares)
+    if is_odd.any():
+        return (
+            f"the estimate is at the edge: EM finds class {int(np.argmax(is_odd))} gone from the "
+            "target and the mean posterior does not, so more than the class shares has shifted"
+        )
+    if em_shares.max() > alone:
+        return f"EM finds nothing but class {int(np.argmax(em_shares))} in the target"
+    return None
+
+
+def _held_em(log_proba, source_shares, pull, weight=None, **options):
+    """EM with pseudo-counts at the mean posterior, `pull` for a row; shapes as `em_shares`."""
+    weight = np.ones(log_proba.shape[-2]) if weight is None else weight
+    prior = pull * (weight[..., None, :] @ np.exp(log_proba))[..., 0, :]
+    return em_shares(log_proba, source_shares, prior, weight, **options)
+
+
+def _bootstrap(source, y, target, weight, calibration, pull, start, n_replicates, seed):
+    """Replicates of the estimate, (B, C): all rows get exponential weights."""
+    rng = np.random.default_rng(seed)
+    # Few enough at a time to stay in the processor's cache.
+    at_once = max(1, 2**17 // target.size)
+    replicates = []
+    for first in range(0, n_replicates, at_once):
+        size = min(at_once, n_replicates - first)
+        w_source = weight * rng.standard_exponential((size, len(y)))
+        w_target = rng.standard_exponential((size, len(target)))
+        shares = w_source @ np.eye(len(start))[y]
+        shares /= shares.sum(axis=1, keepdims=True)
+        q = calibrate(target, resample_calibration(source, y, calibration, w_source))
+        replicates.append(_held_em(q, shares, pull, w_target, start=start, tol=1e-4))
+    return np.concatenate(replicates)
