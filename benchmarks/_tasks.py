@@ -5,6 +5,7 @@ on all tasks, and on those that were not used for choosing apart.
 """
 
 from itertools import permutations
+from typing import Any, NamedTuple
 
 # Source and target, in the order of the paper's tables.
 AMAZON_TASKS = list(permutations(("books", "dvd", "electronics", "kitchen"), 2))
@@ -15,3 +16,14 @@ AMAZON_DEVELOPMENT_TASKS = [
     ("dvd", "kitchen"),
     ("electronics", "kitchen"),
 ]
+
+
+class Domains(NamedTuple):
+    """Both domains of a task. `y_tgt` tells the true class shares, and no model sees it."""
+
+    X_src: Any
+    y_src: Any
+    X_tgt: Any
+    y_tgt: Any
+    X_test: Any
+    y_test: Any

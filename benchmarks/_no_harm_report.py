@@ -1,0 +1,234 @@
+"""Means, gains and issue 12's goals out of the runs of `no_harm.py`."""
+
+import numpy as np
+import pandas as pd
+from _results import mean_and_error
+
+MODELS = ("source-only", "moved", "plain DANN", "default", "oracle", "HistGradientBoosting")
+MEASURES = ("accuracy", "AUC", "balanced")
+# Worst tasks are looked for among those with more rows of either domain: others are chance.
+MIN_ROWS = 400
+HARM = -3.0  # points of accuracy that plain DANN loses: a guard must speak
+
+
+def wide(frame, measure):
+    """Return a frame with a row for each task and seed and a column for each model."""
+    return frame.pivot_table(
+        index=["group", "shift", "task", "seed"], columns="model", values=measure, sort=False
+    )
+
+
+def by_group(values):
+    """Return label → rows of a wide frame: by shift, over all shifts, over parts of a kind."""
+    parts = {}
+    kind = values.index.get_level_values("group").str.partition("-").get_level_values(0)
+    for group, rows in values.groupby("group", sort=False):
+        shifts = rows.index.get_level_values("shift")
+        if shifts.nunique() > 1:
+            parts |= {f"{group} {shift}": rows[shifts == shift] for shift in shifts.unique()}
+        parts[group] = rows
+    for name in kind.unique():
+        rows = values[kind == name]
+        if rows.index.get_level_values("group").nunique() > 1:
+            parts[f"{name}, all"] = rows
+    return parts
+
+
+def over_seeds(values):
+    """Return the mean over tasks and its standard error over seeds."""
+    return mean_and_error(values.groupby("seed").mean().to_numpy())
+
+
+def worst_of(gains):
+    """Return the smallest mean over seeds of a task, and which one."""
+    per_task = gains.groupby(["shift", "task"]).mean()
+    return per_task.min(), " ".join(filter(None, reversed(per_task.idxmin())))
+
+
+def summarize(frame):
+    """Return means, gains over source-only in points, errors of shares, warnings, cost, goals."""
+    models = [model for model in MODELS if model in set(frame["model"])]
+    rows = frame.set_index(["group", "shift", "task", "seed"])["rows"]
+    large = rows[~rows.index.duplicated()] > MIN_ROWS
+    means, gains = [], []
+    for measure in MEASURES:
+        for label, values in by_group(wide(frame, measure)).items():
+            for model in [model for model in models if model in values]:
+                score = values[model].dropna()
+                if score.empty:
+                    continue
+                about = {"of": label, "measure": measure, "model": model}
+                mean, error = over_seeds(score)
+                means.append(about | {"mean": mean, "standard_error": error})
+                if model == "source-only":
+                    continue
+                gain = 100 * (score - values.loc[score.index, "source-only"])
+                mean, error = over_seeds(gain)
+                compared = gain[large.loc[gain.index].to_numpy()]
+                worst, task = worst_of(compared) if len(compared) else (np.nan, "")
+                gains.append(
+                    about
+                    | {"mean": mean, "standard_error": error}
+                    | {"worst": worst, "worst_task": task}
+                )
+    summary = {
+        "means": without_nan(means),
+        "gains": without_nan(gains),
+        "share_errors": share_errors(frame),
+        "warnings": count_warnings(frame),
+        "guard": judge_guard(frame),
+        "cost": cost(frame),
+    }
+    return summary | {"goals": goals(frame, summary)}
+
+
+def without_nan(records):
+    """Leave out what is NaN: the standard error of one seed, the worst of no tasks."""
+    return [{k: v for k, v in record.items() if v == v} for record in records]
+
+
+def share_errors(frame):
+    """Return the mean absolute error of the shares that were estimated, and of the source's."""
+    names = {"default": "estimated", "source-only": "source's"}
+    values = wide(frame, "share_error")
+    return [
+        {"of": label, "shares": name, "mean": over_seeds(rows[model])[0]}
+        for label, rows in by_group(values).items()
+        for model, name in names.items()
+        if model in rows
+    ]
+
+
+def count_warnings(frame):
+    """Return for each warning's class and model how many of the runs raised it."""
+    raised = frame[["model", "warnings"]].explode("warnings").dropna()
+    counts = raised.groupby(["warnings", "model"]).size()
+    n_runs = frame["model"].value_counts()
+    return [
+        {"warning": warning, "model": model, "runs": int(n), "of": int(n_runs[model])}
+        for (warning, model), n in counts.items()
+    ]
+
+
+def judge_guard(frame):
+    """Return how often plain DANN warns where it harms, and is silent where it gains."""
+    accuracy = wide(frame, "accuracy")
+    gain = (100 * (accuracy["plain DANN"] - accuracy["source-only"])).rename("gain")
+    plain = frame[frame["model"] == "plain DANN"].set_index(gain.index.names)["guard"].astype(bool)
+    fires = plain.loc[gain.index].to_numpy()
+    harms, helps = (gain <= HARM).to_numpy(), (gain > 0).to_numpy()
+    return {
+        "fires_where_it_harms": float(fires[harms].mean()) if harms.any() else None,
+        "silent_where_it_gains": float((~fires[helps]).mean()) if helps.any() else None,
+        "harms": int(harms.sum()),
+        "gains": int(helps.sum()),
+    }
+
+
+def cost(frame):
+    """Return the median ratio of the default's fit to plain DANN's, by group."""
+    seconds = wide(frame, "fit_seconds")
+    if "default" not in seconds:
+        return {}
+    ratio = seconds["default"] / seconds["plain DANN"]
+    return {
+        label: float(rows.median()) for label, rows in {**by_group(ratio), "all": ratio}.items()
+    }
+
+
+def goals(frame, summary):
+    """Return issue 12's goals with what was reached, for every part that was run."""
+    gains = {(g["of"], g["measure"], g["model"]): g for g in summary["gains"]}
+    models = set(frame["model"])
+    if "default" not in models:
+        return []
+    found = []
+
+    def add(goal, part, value, reached):
+        found.append({"goal": goal, "of": part, "value": value, "reached": bool(reached)})
+
+    for part in ("amazon", "amazon-others", "amazon, all"):
+        if (part, "accuracy", "default") not in gains:
+            continue
+        rows = by_group(wide(frame, "accuracy"))[part] * 100
+        for shift, at_share in rows.groupby("shift"):
+            if shift == "0.5":
+                lost = over_seeds(at_share["default"] - at_share["plain DANN"])[0]
+                add("no shift: default − plain DANN, within .3", part, lost, abs(lost) <= 0.3)
+            gain = over_seeds(at_share["default"] - at_share["source-only"])[0]
+            add(f"share {shift}: accuracy better", part, gain, gain > 0)
+        gain = gains[part, "accuracy", "default"]
+        add("accuracy, mean ≥ 5.5", part, gain["mean"], gain["mean"] >= 5.5)
+        add("accuracy, worst task ≥ −.5", part, gain["worst"], gain["worst"] >= -0.5)
+        gain = gains[part, "AUC", "default"]
+        add("AUC, mean ≥ 1", part, gain["mean"], gain["mean"] >= 1)
+        add("AUC, worst ≥ −1", part, gain["worst"], gain["worst"] >= -1)
+    for part in ("tables", "tables-reported", "tables, all"):
+        if (part, "accuracy", "default") not in gains:
+            continue
+        for measure, limits in (("accuracy", (1.2, -1)), ("AUC", (1, -1)), ("balanced", (2.5,))):
+            gain = gains[part, measure, "default"]
+            for limit, key in zip(limits, ("mean", "worst"), strict=False):
+                add(f"{measure}, {key} ≥ {limit}", part, gain[key], gain[key] >= limit)
+        for measure in ("accuracy", "AUC"):
+            trees = gains[part, measure, "HistGradientBoosting"]["mean"]
+            ahead = gains[part, measure, "default"]["mean"] - trees
+            add(f"{measure} − HistGradientBoosting's ≥ 0", part, ahead, ahead >= 0)
+    for error in summary["share_errors"]:
+        limit = {"amazon": 0.06, "tables": 0.05}.get(
+            error["of"].partition("-")[0].partition(",")[0]
+        )
+        if limit and error["shares"] == "estimated":
+            add(f"error of shares ≤ {limit}", error["of"], error["mean"], error["mean"] <= limit)
+    guard = summary["guard"]
+    for key in ("fires_where_it_harms", "silent_where_it_gains"):
+        if guard[key] is not None:
+            add(f"guard {key.replace('_', ' ')} ≥ .9", "all", guard[key], guard[key] >= 0.9)
+    ratio = summary["cost"]["all"]
+    add("cost of default ÷ plain DANN ≤ 1.6", "all", ratio, ratio <= 1.6)
+    return found
+
+
+def print_report(summary):
+    """Print every part of the summary as a table."""
+    means = pd.DataFrame(summary["means"])
+    print("Means over tasks ± standard error over seeds\n" + pivot(means, 3))
+    gains = pd.DataFrame(summary["gains"])
+    print("\nGains over source-only, points: mean ± standard error (worst task of more than")
+    print(f"{MIN_ROWS} rows a domain)\n" + pivot(gains, 1))
+    worst = gains.dropna(subset="worst_task").sort_values("worst")
+    worst = worst[worst["measure"] == "accuracy"].drop_duplicates(["model", "worst_task"])
+    worst = worst[["model", "worst_task", "worst"]].head(12).round(1)
+    print(f"\nWorst tasks, accuracy\n{worst.to_string(index=False)}")
+    errors = pd.DataFrame(summary["share_errors"]).pivot(
+        index="of", columns="shares", values="mean"
+    )
+    print(f"\nMean absolute error of class shares\n{errors.round(3).to_string()}")
+    if summary["warnings"]:
+        print("\nWarnings\n" + pd.DataFrame(summary["warnings"]).to_string(index=False))
+    print(f"\nGuard of plain DANN: {summary['guard']}")
+    if summary["cost"]:
+        print(f"\nFit, default ÷ plain DANN\n{pd.Series(summary['cost']).round(2).to_string()}")
+    if summary["goals"]:
+        print("\nGoals\n" + pd.DataFrame(summary["goals"]).round(3).to_string(index=False))
+
+
+def cell(row, digits):
+    """Return mean±error (worst)."""
+    text = f"{row['mean']:{'+' if digits == 1 else ''}.{digits}f}"
+    if not np.isnan(row["standard_error"]):
+        text += f"±{row['standard_error']:.{digits}f}"
+    if not np.isnan(row.get("worst", np.nan)):
+        text += f" ({row['worst']:+.1f})"
+    return text
+
+
+def pivot(records, digits):
+    """Return a row for each part and measure, a column for each model, as text."""
+    # Of one seed there is none.
+    records = records.reindex(columns=records.columns.union(["standard_error"], sort=False))
+    texts = records.assign(text=records.apply(cell, axis=1, digits=digits))
+    order = records[["measure", "of"]].drop_duplicates()
+    table = texts.pivot(index=["measure", "of"], columns="model", values="text").fillna("")
+    models = [model for model in MODELS if model in table]
+    return table.loc[pd.MultiIndex.from_frame(order), models].to_string()

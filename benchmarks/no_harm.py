@@ -1,0 +1,215 @@
+"""Does adapting do harm where class shares differ between the domains?
+
+Amazon reviews with .1 to .9 of positives in the target (.5 is no shift), natural tables, digits and
+wine. All networks are `DANNClassifier` with its defaults, same input, seeds and steps:
+`source-only` has lambda_adapt=0, `plain DANN` label_shift=None, `default` nothing, and `oracle` is
+told the target's true class shares. `moved` is source-only with its decision moved to the shares
+that the default has estimated. `HistGradientBoosting` is scikit-learn's, on the source of tables.
+The seed draws rows and splits too. Measured on the target's test rows.
+"""
+
+import argparse
+import time
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _no_harm_report import print_report, summarize
+from _results import provenance, write_json
+from _shifted import (
+    CLASS_SHARES,
+    DIGITS_CHANGES,
+    POSITIVE_SHARES,
+    WINE_CHANGES,
+    load_classes,
+    load_reviews,
+)
+from _table_rows import load_table
+from _tables import DEVELOPMENT_TABLES, REPORTED_TABLES
+from _tasks import AMAZON_DEVELOPMENT_TASKS, AMAZON_TASKS
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from sk_dann import DANNClassifier, exceptions
+
+RESULTS = Path(__file__).parent / "results" / "no_harm.json"
+N_THREADS = 1
+GROUPS = ("amazon", "amazon-others", "tables", "tables-reported", "classes")
+# A common one until there are warnings of its own.
+GUARD = getattr(exceptions, "AdaptationWarning", ())
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is fitted: `load` takes a seed. Means are taken over tasks of one group and shift."""
+
+    group: str
+    shift: str
+    name: str
+    load: partial
+
+
+def make_tasks(groups):
+    """Return the tasks of the groups."""
+    tasks = []
+    for pair in AMAZON_TASKS:
+        group = "amazon" if pair in AMAZON_DEVELOPMENT_TASKS else "amazon-others"
+        tasks += [
+            Task(group, f"{share}", "→".join(pair), partial(load_reviews, pair, share))
+            for share in POSITIVE_SHARES
+        ]
+    for group, tables in (("tables", DEVELOPMENT_TABLES), ("tables-reported", REPORTED_TABLES)):
+        tasks += [Task(group, "", table.name, partial(load_table, table)) for table in tables]
+    for data, changes in (("digits", DIGITS_CHANGES), ("wine", WINE_CHANGES)):
+        tasks += [
+            Task("classes", shift, f"{data} {change}", partial(load_classes, data, change, shift))
+            for change in changes
+            for shift in CLASS_SHARES
+        ]
+    return [task for task in tasks if task.group in groups]
+
+
+def has_label_shift():
+    """Tell whether this version of the library corrects class shares."""
+    return "label_shift" in DANNClassifier().get_params()
+
+
+def make_models(task, target_shares, seed):
+    """Return name → unfitted model; without `label_shift` only what does not need it."""
+    default = DANNClassifier(random_state=seed)
+    plain = clone(default)
+    models = {"source-only": clone(default).set_params(lambda_adapt=0.0), "plain DANN": plain}
+    if has_label_shift():
+        plain.set_params(label_shift=None)
+        models["source-only"].set_params(label_shift=None)
+        oracle = clone(default).set_params(label_shift=target_shares)
+        models |= {"default": default, "oracle": oracle}
+    if task.group.startswith("tables"):
+        models["HistGradientBoosting"] = HistGradientBoostingClassifier(random_state=seed)
+    return models
+
+
+def move(proba, old_shares, new_shares):
+    """Return log-probabilities, up to a constant a row, for other class shares."""
+    occurs = old_shares > 0
+    ratio = np.divide(new_shares, old_shares, out=np.zeros(len(old_shares)), where=occurs)
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(proba, dtype=float)) + np.log(ratio)
+
+
+def mean_recall(y, predicted):
+    """Return the mean over the classes that occur of the share of rows that are recognized."""
+    return np.mean([np.mean(predicted[y == k] == k) for k in np.unique(y)])
+
+
+def mean_auc(y, proba):
+    """Return the mean AUC of one class against the rest, of classes that occur.
+
+    By log-odds: probabilities near one are all the same in float32.
+    """
+    proba = np.maximum(np.asarray(proba, dtype=float), np.finfo(np.float32).tiny)
+    classes = np.unique(y)[-1:] if proba.shape[1] == 2 else np.unique(y)
+    rest = [np.delete(proba, k, axis=1).sum(axis=1) for k in classes]
+    scores = [np.log(proba[:, k]) - np.log(r) for k, r in zip(classes, rest, strict=True)]
+    return np.mean([roc_auc_score(y == k, s) for k, s in zip(classes, scores, strict=True)])
+
+
+def measure(proba, shares, y):
+    """Measure probabilities that hold for these class shares."""
+    equal = np.full(len(shares), 1 / len(shares))
+    return {
+        "accuracy": np.mean(proba.argmax(axis=1) == y),
+        "AUC": mean_auc(y, proba),
+        "balanced": mean_recall(y, move(proba, shares, equal).argmax(axis=1)),
+    }
+
+
+def run_task(task, seed):
+    """Return a record for each model."""
+    torch.set_num_threads(N_THREADS)
+    data = task.load(seed)
+    n_classes = data.y_src.max() + 1
+    source_shares, target_shares = (
+        np.bincount(y, minlength=n_classes) / len(y) for y in (data.y_src, data.y_tgt)
+    )
+    n_target = data.X_tgt.shape[0] + data.X_test.shape[0]
+    about = {"group": task.group, "shift": task.shift, "task": task.name, "seed": seed}
+    about["rows"] = min(len(data.y_src), n_target)
+    records, probas, decided_for = [], {}, {}
+    for name, model in make_models(task, target_shares, seed).items():
+        # A tree has no use for the target.
+        X_tgt = () if name == "HistGradientBoosting" else (data.X_tgt,)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            start = time.perf_counter()
+            model.fit(data.X_src, data.y_src, *X_tgt)
+            seconds = time.perf_counter() - start
+        probas[name] = model.predict_proba(data.X_test)
+        decided_for[name] = shares = getattr(model, "target_class_shares_", source_shares)
+        records.append(
+            about
+            | {"model": name, "fit_seconds": seconds}
+            | measure(probas[name], shares, data.y_test)
+            | {
+                "share_error": np.abs(shares - target_shares).mean(),
+                "warnings": sorted({w.category.__name__ for w in caught}),
+                "guard": any(issubclass(w.category, GUARD) for w in caught),
+            }
+        )
+    if "default" in probas:
+        moved = move(probas["source-only"], source_shares, decided_for["default"])
+        moved = np.exp(moved - moved.max(axis=1, keepdims=True))
+        records.append(
+            about | {"model": "moved"} | measure(moved, decided_for["default"], data.y_test)
+        )
+    return records
+
+
+def run_all(tasks, seeds, n_jobs):
+    """Return a frame with a row for each task, seed and model."""
+    jobs = [delayed(run_task)(task, seed) for task in tasks for seed in seeds]
+    runs = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    progress = tqdm(runs, total=len(jobs), unit="task", leave=False, disable=None)
+    return pd.DataFrame([record for records in progress for record in records])
+
+
+def to_json(frame, summary, args):
+    """Return everything as what JSON can hold."""
+    settings = {"seeds": args.seeds, "n_threads": N_THREADS, "n_jobs": args.n_jobs}
+    runs = [
+        {key: value for key, value in record.items() if not (np.isscalar(value) and pd.isna(value))}
+        for record in frame.to_dict("records")
+    ]
+    return {**provenance(), **settings, **summary, "runs": runs}
+
+
+def parse_args():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS)
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on")
+    parser.add_argument("--n-jobs", type=int, default=2, help="processes, of one thread each")
+    parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH")
+    return parser.parse_args()
+
+
+def main():
+    """Run, print the tables, write the JSON."""
+    args = parse_args()
+    if not has_label_shift():
+        print("This DANNClassifier has no label_shift: no default, no oracle.\n")
+    frame = run_all(make_tasks(args.groups), range(args.seeds), args.n_jobs)
+    summary = summarize(frame)
+    print_report(summary)
+    write_json(args.json, to_json(frame, summary, args))
+
+
+if __name__ == "__main__":
+    main()
