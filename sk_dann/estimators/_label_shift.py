@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..shift import ShareEstimate, class_shares, estimate_class_shares
+from ..shift import class_shares, estimate_class_shares, no_estimate
 from ..training import BatchStream, DANNNet, infer, label_log_proba, member_log_proba
 from ._assembly import count_epochs, make_net, touches_few_rows
 
 # Folds of the source rows; a network is trained on the others' rows for each.
-_N_FOLDS = 5
+_N_FOLDS = 3
+# Of which every fold has some.
+_MIN_CLASS_ROWS = 5
 # Share of the adapted network's epochs that the source-only networks are trained for.
 _EPOCHS = 0.25
 
@@ -32,10 +34,11 @@ class SourceOnly:
         return log_proba[np.arange(len(self.fold)), self.fold]
 
     def on_target(self, data):
-        """Log-probabilities of the target rows' classes: (n_target, n_members, n_classes)."""
-        return infer(
+        """Log-probabilities of the target rows' classes: (n_members, n_target, n_classes)."""
+        log_proba = infer(
             self.net.module_, data.X_target, member_log_proba, self.net.device, data.target_rows
         )
+        return log_proba.swapaxes(0, 1)
 
     def log_proba(self, X):
         """Log-probabilities of the classes, averaged over the networks."""
@@ -93,17 +96,14 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     """
     n_classes = len(estimator.classes_)
     counts = np.bincount(data.y, minlength=n_classes)
-    if counts.min() < _N_FOLDS:
-        rare = estimator.classes_[counts.argmin()]
-        reason = f"class {rare!r} has {counts.min()} source rows, {_N_FOLDS} are needed"
-        return ShareEstimate.none(class_shares(data.y, n_classes, data.label_weight), reason), None
+    if counts.min() < _MIN_CLASS_ROWS:
+        reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
+        return no_estimate(class_shares(data.y, n_classes, data.label_weight), reason), None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
-    on_target = source_only.on_target(data)
     estimate = estimate_class_shares(
         source_only.out_of_fold(data),
         data.y,
-        # Each network's view of a target row counts as a row.
-        on_target.reshape(-1, n_classes),
+        source_only.on_target(data),
         sample_weight=data.label_weight,
         seed=seed,
     )

@@ -7,7 +7,7 @@ in float64; labels are positions of classes, 0 to C - 1.
 """
 
 from ._calibration import Calibration, calibrate, fit_calibration
-from ._estimate import ShareEstimate, estimate_class_shares
+from ._estimate import ShareEstimate, estimate_class_shares, no_estimate
 from ._mixtures import black_box_shares, em_shares
 from ._shares import class_shares, move_posterior, separation, shrink_shares
 
@@ -21,6 +21,7 @@ __all__ = [
     "estimate_class_shares",
     "fit_calibration",
     "move_posterior",
+    "no_estimate",
     "separation",
     "shrink_shares",
 ]

@@ -34,7 +34,7 @@ class ShareEstimate:
     mean_posterior, em_shares, black_box : ndarray
         Three plain estimates: each follows the target further than the one before, and sometimes
         off the cliff. Where they contradict each other, more than the class shares has shifted.
-    calibration : Calibration
+    calibration : Calibration or None
         Of the out-of-fold scores.
 
     Examples
@@ -44,7 +44,7 @@ class ShareEstimate:
     >>> scores, y = np.log([[0.8, 0.2], [0.2, 0.8]]), np.array([0, 1])
     >>> estimate = estimate_class_shares(scores, y, scores)
     >>> estimate.reason
-    'class 0 has only 1 source rows, fewer than 5'
+    'a class has only 1 source rows, fewer than 5'
     """
 
     source_shares: np.ndarray
@@ -56,7 +56,7 @@ class ShareEstimate:
     mean_posterior: np.ndarray
     em_shares: np.ndarray
     black_box: np.ndarray
-    calibration: Calibration
+    calibration: Calibration | None
 
 
 def estimate_class_shares(
@@ -68,7 +68,7 @@ def estimate_class_shares(
     strength=0.1,
     training_threshold=0.2,
     decision_threshold=0.1,
-    n_bootstrap=100,
+    n_bootstrap=50,
     seed=0,
 ):
     """Estimate how often each class occurs in the target, without its labels.
@@ -79,9 +79,9 @@ def estimate_class_shares(
         Log-probabilities of source rows by classifiers that were not trained on them.
     y : array of int of shape (n,)
         Positions of their classes.
-    log_proba_target : array of shape (m, C)
-        Log-probabilities of target rows by the same classifiers: trained on the source alone,
-        since an adapted one predicts the source's shares whatever the truth.
+    log_proba_target : array of shape (m, C) or (K, m, C)
+        Log-probabilities of target rows by the same classifiers, or by each of several: trained
+        on the source alone, since an adapted one predicts the source's shares whatever the truth.
     sample_weight : array of shape (n,), default=None
         Weights of the source rows.
     strength : float, default=0.1
@@ -89,7 +89,7 @@ def estimate_class_shares(
         ``strength / separation² * m`` pseudo-counts there.
     training_threshold, decision_threshold : float
         How large a shift of the log-odds is taken for none, see `shrink_shares`.
-    n_bootstrap : int, default=100
+    n_bootstrap : int, default=50
         Replicates behind the interval.
     seed : int, default=0
         Of their weights.
@@ -126,13 +126,16 @@ def estimate_class_shares(
     """
     source, target = (np.asarray(p, dtype=float) for p in (log_proba_source, log_proba_target))
     y = np.asarray(y)
-    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
+    if source.ndim != 2 or target.ndim not in (2, 3) or source.shape[-1] != target.shape[-1]:
         raise ValueError(
-            "log_proba_source and log_proba_target must have shapes (n, C) and (m, C), got "
-            f"{source.shape} and {target.shape}."
+            "log_proba_source and log_proba_target must have shapes (n, C) and (m, C) or "
+            f"(K, m, C), got {source.shape} and {target.shape}."
         )
-    if not len(target):
+    n_target = target.shape[-2]
+    if not n_target:
         raise ValueError("log_proba_target has no rows.")
+    # What each classifier says of a row counts as a row, but a row is drawn with all of it.
+    target = target.reshape(-1, target.shape[-1])
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     shares = class_shares(y, source.shape[1], weight)
     calibration = fit_calibration(source, y, weight)
@@ -144,17 +147,16 @@ def estimate_class_shares(
         "black_box": black_box_shares(q_source, y, q_target, sample_weight=weight),
     }
     pull = strength / max(found["separation"], 1e-6) ** 2
-    reason = why_not(
-        np.bincount(y[weight > 0], minlength=len(shares)), len(target), shares, **found
-    )
+    held = _held_em(q_target, shares, pull)
+    n_source = np.bincount(y[weight > 0], minlength=len(shares))
+    reason = why_not(n_source, n_target, found["separation"], held)
     training = decision = shares
-    interval = np.stack([np.zeros_like(shares), np.ones_like(shares)])
+    interval = _anything(shares)
     if reason is None:
-        held = _held_em(q_target, shares, pull)
         training = shrink_shares(held, shares, training_threshold)
         decision = shrink_shares(found["mean_posterior"], shares, decision_threshold)
         replicates = _bootstrap(
-            source, y, target, weight, calibration, pull, held, n_bootstrap, seed
+            source, y, target, n_target, weight, calibration, pull, held, n_bootstrap, seed
         )
         interval = np.quantile(replicates, [0.05, 0.95], axis=0)
     return ShareEstimate(
@@ -171,18 +173,13 @@ def estimate_class_shares(
 def why_not(
     n_source,
     n_target,
-    source_shares,
     separation,
-    mean_posterior,
-    em_shares,
-    black_box,
+    held,
     *,
     min_class_rows=5,
     min_target_rows=20,
     min_separation=0.02,
-    edge=0.01,
-    still_there=0.5,
-    alone=0.995,
+    alone=0.99,
 ):
     """Tell why the class shares of the target had better be taken for the source's, or None.
 
@@ -191,38 +188,66 @@ def why_not(
     n_source : ndarray of int of shape (C,)
         Source rows of each class.
     n_target : int
-    source_shares, mean_posterior, em_shares, black_box : ndarray of shape (C,)
     separation : float
+    held : ndarray of shape (C,)
+        Shares by EM, held by the mean posterior.
     min_class_rows, min_target_rows : int
     min_separation : float
-    edge, still_there : float
-        EM takes a class for gone when less than `edge` of its source share is left; the mean
-        posterior contradicts it when it leaves more than `still_there` of that share.
     alone : float
-        EM takes a class for the only one when its share is larger.
+        A class with a larger share is taken for the only one.
 
     Returns
     -------
     str or None
     """
-    rarest = int(np.argmin(n_source))
-    if n_source[rarest] < min_class_rows:
-        return (
-            f"class {rarest} has only {n_source[rarest]} source rows, fewer than {min_class_rows}"
-        )
+    if n_source.min() < min_class_rows:
+        return f"a class has only {n_source.min()} source rows, fewer than {min_class_rows}"
     if n_target < min_target_rows:
         return f"the target has only {n_target} rows, fewer than {min_target_rows}"
     if separation < min_separation:
         return "the scores on the source rows say next to nothing about the classes"
-    is_odd = (em_shares < edge * source_shares) & (mean_posterior > still_there * source_shares)
-    if is_odd.any():
-        return (
-            f"the estimate is at the edge: EM finds class {int(np.argmax(is_odd))} gone from the "
-            "target and the mean posterior does not, so more than the class shares has shifted"
-        )
-    if em_shares.max() > alone:
-        return f"EM finds nothing but class {int(np.argmax(em_shares))} in the target"
+    if held.max() > alone:
+        return f"there seems to be nothing but class {int(np.argmax(held))} in the target"
     return None
+
+
+def no_estimate(source_shares, reason):
+    """Return the estimate that is none: the source's shares, and why.
+
+    Parameters
+    ----------
+    source_shares : ndarray of shape (C,)
+    reason : str
+
+    Returns
+    -------
+    ShareEstimate
+        What was not looked at is undefined or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_dann.shift import no_estimate
+    >>> no_estimate(np.array([0.5, 0.5]), "nobody looked").training_shares
+    array([0.5, 0.5])
+    """
+    unknown = np.full(len(source_shares), np.nan)
+    return ShareEstimate(
+        source_shares=source_shares,
+        training_shares=source_shares,
+        decision_shares=source_shares,
+        interval=_anything(source_shares),
+        reason=reason,
+        separation=np.nan,
+        mean_posterior=unknown,
+        em_shares=unknown,
+        black_box=unknown,
+        calibration=None,
+    )
+
+
+def _anything(shares):
+    return np.stack([np.zeros_like(shares), np.ones_like(shares)])
 
 
 def _held_em(log_proba, source_shares, pull, weight=None, **options):
@@ -232,7 +257,7 @@ def _held_em(log_proba, source_shares, pull, weight=None, **options):
     return em_shares(log_proba, source_shares, prior, weight, **options)
 
 
-def _bootstrap(source, y, target, weight, calibration, pull, start, n_replicates, seed):
+def _bootstrap(source, y, target, n_target, weight, calibration, pull, start, n_replicates, seed):
     """Replicates of the estimate, (B, C): all rows get exponential weights."""
     rng = np.random.default_rng(seed)
     # Few enough at a time to stay in the processor's cache.
@@ -241,7 +266,8 @@ def _bootstrap(source, y, target, weight, calibration, pull, start, n_replicates
     for first in range(0, n_replicates, at_once):
         size = min(at_once, n_replicates - first)
         w_source = weight * rng.standard_exponential((size, len(y)))
-        w_target = rng.standard_exponential((size, len(target)))
+        w_target = rng.standard_exponential((size, n_target))
+        w_target = np.tile(w_target, len(target) // n_target)
         shares = w_source @ np.eye(len(start))[y]
         shares /= shares.sum(axis=1, keepdims=True)
         q = calibrate(target, resample_calibration(source, y, calibration, w_source))

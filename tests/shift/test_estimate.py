@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from sk_dann.shift import em_shares, estimate_class_shares, shrink_shares
+from sk_dann.shift import em_shares, estimate_class_shares, no_estimate, shrink_shares
 from sk_dann.shift._estimate import why_not
 
 
@@ -127,7 +127,7 @@ def _refused(source, y, target, **kwargs):
 def test_a_tiny_class_ends_in_no_correction(draw_scores):
     source, y = draw_scores([100, 100, 4], seed=0)
     target, _ = draw_scores([50, 50, 50], seed=1)
-    assert _refused(source, y, target) == "class 2 has only 4 source rows, fewer than 5"
+    assert _refused(source, y, target) == "a class has only 4 source rows, fewer than 5"
     source, y = draw_scores([100, 0], seed=0)
     assert _refused(source, y, target[:, :2]) == "class 1 has only 0 source rows, fewer than 5"
     # Rows without weight are none.
@@ -153,7 +153,7 @@ def test_scores_that_say_nothing_end_in_no_correction():
 def test_a_target_of_a_single_class_ends_in_no_correction(draw_scores):
     source, y = draw_scores([200, 200, 200], seed=0, distance=4)
     target, _ = draw_scores([0, 200, 0], seed=1, distance=4)
-    assert _refused(source, y, target) == "EM finds nothing but class 1 in the target"
+    assert _refused(source, y, target) == "there seems to be nothing but class 1 in the target"
 
 
 def test_a_missing_class_is_no_reason(draw_scores):
@@ -164,33 +164,49 @@ def test_a_missing_class_is_no_reason(draw_scores):
     assert estimate.training_shares == pytest.approx([0.5, 0.5, 0], abs=0.02)
 
 
-def test_an_estimate_at_the_edge_ends_in_no_correction(draw_scores):
+def test_the_mean_posterior_holds_an_estimate_that_runs_to_the_edge(draw_scores):
     # Every row leans a little towards class 1, more so than the source rows of that class do on
     # average: EM finds nothing else, though no single row is sure.
     source, y = draw_scores([200, 200], seed=0, distance=0.5)
     target = np.log(np.tile([0.35, 0.65], (200, 1)))
-    assert "EM finds class 0 gone from the target and the mean" in _refused(source, y, target)
+    estimate = estimate_class_shares(source, y, target)
+    assert estimate.em_shares[0] < 0.01
+    assert estimate.reason is None
+    assert estimate.training_shares[0] > 0.3
 
 
 def test_what_the_policy_says_of_every_case():
     plain = {
         "n_source": np.array([50, 50]),
         "n_target": 100,
-        "source_shares": np.array([0.5, 0.5]),
         "separation": 0.5,
-        "mean_posterior": np.array([0.4, 0.6]),
-        "em_shares": np.array([0.3, 0.7]),
-        "black_box": np.array([0.3, 0.7]),
+        "held": np.array([0.3, 0.7]),
     }
     assert why_not(**plain) is None
-    edge = plain | {"em_shares": np.array([0.001, 0.999])}
-    assert why_not(**edge) == (
-        "the estimate is at the edge: EM finds class 0 gone from the target and the mean posterior "
-        "does not, so more than the class shares has shifted"
-    )
-    alone = edge | {"mean_posterior": np.array([0.1, 0.9])}
-    assert why_not(**alone) == "EM finds nothing but class 1 in the target"
-    assert why_not(**edge, edge=0, alone=1) is None
+    for change, reason in (
+        ({"n_source": np.array([50, 4])}, "a class has only 4 source rows, fewer than 5"),
+        ({"n_target": 3}, "the target has only 3 rows, fewer than 20"),
+        ({"separation": 0.01}, "the scores on the source rows say next to nothing"),
+        ({"held": np.array([0.001, 0.999])}, "there seems to be nothing but class 1"),
+    ):
+        assert why_not(**plain | change).startswith(reason)
+
+
+def test_no_estimate_is_the_source():
+    estimate = no_estimate(np.array([0.2, 0.8]), "why")
+    assert estimate.reason == "why"
+    assert estimate.decision_shares.tolist() == estimate.training_shares.tolist() == [0.2, 0.8]
+    assert estimate.interval.tolist() == [[0, 0], [1, 1]]
+
+
+def test_several_classifiers_see_the_same_rows(draw_scores):
+    source, y = draw_scores([200, 200], seed=0)
+    target, _ = draw_scores([160, 40], seed=1)
+    one = estimate_class_shares(source, y, target)
+    same = estimate_class_shares(source, y, np.stack([target, target]))
+    np.testing.assert_allclose(one.training_shares, same.training_shares, atol=1e-4)
+    # Rows, not looks at them, say how sure it is.
+    np.testing.assert_allclose(one.interval, same.interval, atol=1e-2)
 
 
 def test_scores_of_minus_infinity_are_survived(draw_scores):
