@@ -128,7 +128,10 @@ def test_a_target_as_long_as_the_source_fits():
 @pytest.mark.usefixtures("routing")
 def test_validation_rows_pass_the_pipeline_too():
     X, y, X_tgt = _numbers()
-    steps = [("scale", StandardScaler()), ("dann", DANNClassifier(**QUICK, early_stopping=True))]
+    steps = [
+        ("scale", StandardScaler()),
+        ("dann", DANNClassifier(**QUICK, early_stopping=True, label_shift=None)),
+    ]
     pipeline = Pipeline(steps, transform_input=["X_tgt", "X_val"])
     pipeline.fit(X[:40], y[:40], X_tgt=X_tgt, X_val=X[40:], y_val=y[40:])
     scores = pipeline["dann"].validation_scores_

@@ -134,10 +134,11 @@ class DANNClassifier(
         Modules of your own instead of the perceptrons; the parameters above that shape those do
         not concern them, and a step takes about twice as long: the gradients of the perceptrons
         are written by hand. The feature extractor takes a tensor of rows (n, n_features) and
-        returns (n, n_hidden); the others take that and return one output a class, and a single logit
-        (with several source domains one logit a domain). An instance is copied and never trained
-        in place, a class is called without arguments. Sparse rows reach them dense, a batch at a
-        time. With `n_estimators` above 1, members from one instance start from the same weights.
+        returns (n, n_hidden); the others take that and return one output a class, and a single
+        logit (with several source domains one logit a domain). An instance is copied and never
+        trained in place, a class is called without arguments. Sparse rows reach them dense, a
+        batch at a time. With `n_estimators` above 1, members from one instance start from the
+        same weights.
     label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
@@ -189,7 +190,7 @@ class DANNClassifier(
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch network.
     class_shares_ : ndarray of shape (n_classes,)
-        Share of each class among the source rows, weights counted.
+        Share of each class among the source rows, sample weights counted.
     target_class_shares_ : ndarray of shape (n_classes,)
         Shares that predictions are made for; those of the source if nothing was estimated or
         given.
@@ -417,68 +418,49 @@ class DANNClassifier(
         device = resolve_device(self.device)
         dtype = network_dtype(data.X_source.dtype, device)
         active = ~data.constant_source_columns()
-        if last is None:
-            self._settle_shares(data, active, seed, dtype, device)
-        training_shares = self._training_shares()
-        if training_shares is not None:
-            data = data.with_labels(
-                data.y, data.label_weight, balance_domains(data, training_shares)
-            )
-        stream = BatchStream(
-            data,
-            self.batch_size,
-            seed,
-            device,
-            dtype,
-            blank=np.flatnonzero(~active),
-            compact=touches_few_rows(self, data),
-        )
-        n_epochs = count_epochs(self.max_iter, len(stream))
         callbacks = make_callbacks(self, data, validation)
-        net = make_net(
-            self,
-            data,
-            active,
-            seed,
-            dtype,
-            device,
-            callbacks=callbacks,
-            n_members=self.n_estimators,
-        )
+        members = {"callbacks": callbacks, "n_members": self.n_estimators}
+        net = make_net(self, data, active, seed, dtype, device, **members)
         if last is not None:
             net.continue_from(last)
+        self.n_source_domains_ = data.n_source_domains
+        self.net_ = net
+        try:
+            if last is None:
+                self._settle_shares(data, active, seed, dtype, device)
+            if self._training_shares is not None:
+                weight = balance_domains(data, self._training_shares)
+                data = data.with_labels(data.y, data.label_weight, weight)
+            blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
+            stream = BatchStream(
+                data, self.batch_size, seed, device, dtype, blank=blank, compact=compact
+            )
+            n_epochs = count_epochs(self.max_iter, len(stream))
             if len(net.history) >= n_epochs:
                 warn_user(
                     f"warm_start=True and {len(net.history)} epochs are done already: "
                     f"max_iter={self.max_iter!r} leaves nothing to train. Raise it."
                 )
-        self.n_source_domains_ = data.n_source_domains
-        self.net_ = net
-        try:
             net.train(stream, n_epochs, validation)
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
 
     def _settle_shares(self, data, active, seed, dtype, device):
-        """Set the class shares of both domains, for once and all of training."""
+        """Find the class shares of both domains, once for all of training."""
         n_classes = len(self.classes_)
-        self.class_shares_ = class_shares(data.y, n_classes, data.label_weight)
+        self.class_shares_ = class_shares(data.y, n_classes, data.domain_weight)
+        # Shares that both sides of the domain loss are to have; None for the source's own.
+        self._training_shares = check_shares(self.label_shift, n_classes)
+        given = self._training_shares is not None
+        self.target_class_shares_ = self._training_shares if given else self.class_shares_
         self.share_estimate_, self._source_only = None, None
-        given = check_shares(self.label_shift, n_classes)
-        self.target_class_shares_ = self.class_shares_ if given is None else given
         if isinstance(self.label_shift, str) and data.X_target is not None:
             self.share_estimate_, self._source_only = estimate_shares(
                 self, data, active, seed, dtype, device
             )
+            self._training_shares = self.share_estimate_.training_shares
             self.target_class_shares_ = self.share_estimate_.decision_shares
-
-    def _training_shares(self):
-        """Shares that both sides of the domain loss are to have; None for the source's own."""
-        if self.share_estimate_ is not None:
-            return self.share_estimate_.training_shares
-        given = self.label_shift is not None and not isinstance(self.label_shift, str)
-        return self.target_class_shares_ if given else None
 
     def _read_history(self, with_target):
         self.history_ = epochs = self.net_.history

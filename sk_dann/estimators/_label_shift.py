@@ -98,13 +98,14 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     counts = np.bincount(data.y, minlength=n_classes)
     if counts.min() < _MIN_CLASS_ROWS:
         reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
-        return no_estimate(class_shares(data.y, n_classes, data.label_weight), reason), None
+        return no_estimate(estimator.class_shares_, reason), None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
     estimate = estimate_class_shares(
         source_only.out_of_fold(data),
         data.y,
         source_only.on_target(data),
-        sample_weight=data.label_weight,
+        # Class weights are a matter of the decision; calibration takes them out of the scores.
+        sample_weight=data.domain_weight,
         seed=seed,
     )
     return estimate, source_only

@@ -129,11 +129,11 @@ def test_a_tiny_class_ends_in_no_correction(draw_scores):
     target, _ = draw_scores([50, 50, 50], seed=1)
     assert _refused(source, y, target) == "a class has only 4 source rows, fewer than 5"
     source, y = draw_scores([100, 0], seed=0)
-    assert _refused(source, y, target[:, :2]) == "class 1 has only 0 source rows, fewer than 5"
+    assert _refused(source, y, target[:, :2]) == "a class has only 0 source rows, fewer than 5"
     # Rows without weight are none.
     source, y = draw_scores([100, 100], seed=0)
     weight = (np.arange(200) < 103).astype(float)
-    assert "class 1 has only 3" in _refused(source, y, target[:, :2], sample_weight=weight)
+    assert "a class has only 3" in _refused(source, y, target[:, :2], sample_weight=weight)
 
 
 @pytest.mark.parametrize("n", [1, 19])

@@ -195,10 +195,25 @@ def test_ctrl_c_in_a_step_does_so_too(moons, n_steps, early_stopping, monkeypatc
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(ClosedFormStep, "__call__", interrupted)
-    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20, early_stopping=early_stopping)
+    params = {"early_stopping": early_stopping, "label_shift": None}
+    clf = DANNClassifier(max_iter=50, random_state=0, batch_size=20, **params)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*moons)
     assert clf.n_iter_ == (n_steps - 1) // 3
+    assert np.isfinite(clf.predict_proba(moons[2])).all()
+
+
+@pytest.mark.usefixtures("default_ctrl_c")
+def test_ctrl_c_before_the_first_epoch_leaves_a_network_as_well(moons, monkeypatch):
+    def interrupted(*args, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(ClosedFormStep, "__call__", interrupted)
+    clf = DANNClassifier(random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*moons)
+    assert clf.n_iter_ == 0
+    assert clf.share_estimate_ is None
     assert np.isfinite(clf.predict_proba(moons[2])).all()
 
 
