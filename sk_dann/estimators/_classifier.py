@@ -428,8 +428,8 @@ class DANNClassifier(
         try:
             if last is None:
                 self._settle_shares(data, active, seed, dtype, device)
-            if self._training_shares is not None:
-                weight = balance_domains(data, self._training_shares)
+            if not np.array_equal(self.target_class_shares_, self.class_shares_):
+                weight = balance_domains(data, self.target_class_shares_)
                 data = data.with_labels(data.y, data.label_weight, weight)
             blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
             stream = BatchStream(
@@ -450,17 +450,14 @@ class DANNClassifier(
         """Find the class shares of both domains, once for all of training."""
         n_classes = len(self.classes_)
         self.class_shares_ = class_shares(data.y, n_classes, data.domain_weight)
-        # Shares that both sides of the domain loss are to have; None for the source's own.
-        self._training_shares = check_shares(self.label_shift, n_classes)
-        given = self._training_shares is not None
-        self.target_class_shares_ = self._training_shares if given else self.class_shares_
+        given = check_shares(self.label_shift, n_classes)
+        self.target_class_shares_ = self.class_shares_ if given is None else given
         self.share_estimate_, self._source_only = None, None
         if isinstance(self.label_shift, str) and data.X_target is not None:
             self.share_estimate_, self._source_only = estimate_shares(
                 self, data, active, seed, dtype, device
             )
-            self._training_shares = self.share_estimate_.training_shares
-            self.target_class_shares_ = self.share_estimate_.decision_shares
+            self.target_class_shares_ = self.share_estimate_.target_shares
 
     def _read_history(self, with_target):
         self.history_ = epochs = self.net_.history

@@ -139,7 +139,10 @@ def check_shares(label_shift, n_classes):
     """
     if label_shift is None or isinstance(label_shift, str):
         return None
-    shares = np.asarray(label_shift, dtype=float)
+    try:
+        shares = np.asarray(label_shift, dtype=float)
+    except (TypeError, ValueError):
+        shares = np.empty(0)
     if (
         shares.shape != (n_classes,)
         or not (np.isfinite(shares).all() and (shares >= 0).all())
