@@ -130,11 +130,12 @@ class DANNClassifier(
             default=None
         Modules of your own instead of the perceptrons; the parameters above that shape those do
         not concern them, and a step takes about twice as long: the gradients of the perceptrons
-        are written by hand. The feature extractor takes a tensor of rows (n, n_features) and returns
-        (n, n_hidden); the others take that and return one output a class, and a single logit
-        (with several source domains one logit a domain). An instance is copied and never trained
-        in place, a class is called without arguments. Sparse rows reach them dense, a batch at a
-        time. With `n_estimators` above 1, members from one instance start from the same weights.
+        are written by hand. The feature extractor takes a tensor of rows (n, n_features) and
+        returns (n, n_hidden); the others take that and return one output a class, and a single
+        logit (with several source domains one logit a domain). An instance is copied and never
+        trained in place, a class is called without arguments. Sparse rows reach them dense, a
+        batch at a time. With `n_estimators` above 1, members from one instance start from the
+        same weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
