@@ -67,11 +67,11 @@ class Loop:
 
 
 class Estimator:
-    """`DANNClassifier` as users call it."""
+    """`DANNClassifier` as users call it, but plain DANN, as the others are."""
 
     def __init__(self, workload, device="cpu", **params):
         self.workload = workload
-        self.params = {**PLAIN, "device": device, **params}
+        self.params = {**PLAIN, "label_shift": None, "device": device, **params}
 
     def make(self, n_epochs):
         return DANNClassifier(
@@ -250,6 +250,9 @@ CONTENDERS = {
     "MLPClassifier, source alone": SourceMLP,
     "loop, default network": lambda *args: Loop(*args, domain_hidden=64, dropout=0.5),
     "DANNClassifier, default network": lambda *args: Estimator(*args, **DEFAULT),
+    "DANNClassifier, default with label_shift": lambda *args: Estimator(
+        *args, **DEFAULT, label_shift="estimate"
+    ),
 }
 
 

@@ -17,7 +17,14 @@ def benchmark(monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["hand-written loop", "DANNClassifier", "DANNClassifier, 16 members", "loop, default network"],
+    [
+        "hand-written loop",
+        "DANNClassifier",
+        "DANNClassifier, 16 members",
+        "loop, default network",
+        "DANNClassifier, default network",
+        "DANNClassifier, default with label_shift",
+    ],
 )
 def test_contenders_fit_the_same_network(benchmark, name):
     workload = benchmark("_workloads").table(n_rows=100)
