@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 from _results import mean_and_error
+from matplotlib.figure import Figure
 
 MODELS = ("source-only", "moved", "plain DANN", "default", "oracle", "HistGradientBoosting")
 MEASURES = ("accuracy", "AUC", "balanced")
+ABOUT, COLUMNS = ("of", "measure", "model"), ("mean", "standard_error")
 # Worst tasks are looked for among those with more rows of either domain: others are chance.
 MIN_ROWS = 400
 HARM = -3.0  # points of accuracy that plain DANN loses: a guard must speak
@@ -191,9 +193,9 @@ def goals(frame, summary):
 
 def print_report(summary):
     """Print every part of the summary as a table."""
-    means = pd.DataFrame(summary["means"])
+    means = pd.DataFrame(summary["means"], columns=[*ABOUT, *COLUMNS])
     print("Means over tasks ± standard error over seeds\n" + pivot(means, 3))
-    gains = pd.DataFrame(summary["gains"])
+    gains = pd.DataFrame(summary["gains"], columns=[*ABOUT, *COLUMNS, "worst", "worst_task"])
     print("\nGains over source-only, points: mean ± standard error (worst task of more than")
     print(f"{MIN_ROWS} rows a domain)\n" + pivot(gains, 1))
     worst = gains.dropna(subset="worst_task").sort_values("worst")
@@ -225,10 +227,28 @@ def cell(row, digits):
 
 def pivot(records, digits):
     """Return a row for each part and measure, a column for each model, as text."""
-    # Of one seed there is none.
-    records = records.reindex(columns=records.columns.union(["standard_error"], sort=False))
     texts = records.assign(text=records.apply(cell, axis=1, digits=digits))
     order = records[["measure", "of"]].drop_duplicates()
     table = texts.pivot(index=["measure", "of"], columns="model", values="text").fillna("")
     models = [model for model in MODELS if model in table]
     return table.loc[pd.MultiIndex.from_frame(order), models].to_string()
+
+
+def draw(summary, path):
+    """Draw the accuracy on reviews against the share of positives, one line for each model."""
+    means = pd.DataFrame(summary["means"], columns=[*ABOUT, *COLUMNS])
+    parts = means["of"].str.extract(r"^(amazon(?:-others)?) (0\.\d)$")
+    means = means.assign(part=parts[0], share=parts[1].astype(float)).dropna(subset="share")
+    means = means[means["measure"] == "accuracy"]
+    names = means["part"].unique()
+    figure = Figure(figsize=(4.5 * len(names), 3.5), layout="constrained")
+    all_axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(all_axes, names, strict=True):
+        for model, rows in means[means["part"] == name].groupby("model"):
+            rows = rows.sort_values("share")
+            axes.errorbar(rows["share"], rows["mean"], rows["standard_error"], label=model)
+        title = {"amazon": "development tasks", "amazon-others": "other tasks"}[name]
+        axes.set(title=title, xlabel="share of positives in the target")
+    all_axes[0].set_ylabel("accuracy on the target")
+    all_axes[-1].legend()
+    figure.savefig(path, dpi=150)
