@@ -76,12 +76,22 @@ def summarize(frame):
     summary = {
         "means": without_nan(means),
         "gains": without_nan(gains),
+        "tasks": task_gains(frame),
         "share_errors": share_errors(frame),
         "warnings": count_warnings(frame),
         "guard": judge_guard(frame),
         "cost": cost(frame),
     }
     return summary | {"goals": goals(frame, summary)}
+
+
+def task_gains(frame):
+    """Return for each task and model the gains over source-only in points, means over seeds."""
+    index = ["group", "shift", "task", "rows", "model"]
+    scores = frame.groupby(index, sort=False)[list(MEASURES)].mean()
+    base = scores.xs("source-only", level="model")
+    gains = 100 * (scores - base.reindex(scores.index.droplevel("model")).to_numpy())
+    return gains.drop(index="source-only", level="model").reset_index().to_dict("records")
 
 
 def without_nan(records):
@@ -198,10 +208,9 @@ def print_report(summary):
     gains = pd.DataFrame(summary["gains"], columns=[*ABOUT, *COLUMNS, "worst", "worst_task"])
     print("\nGains over source-only, points: mean ± standard error (worst task of more than")
     print(f"{MIN_ROWS} rows a domain)\n" + pivot(gains, 1))
-    worst = gains.dropna(subset="worst_task").sort_values("worst")
-    worst = worst[worst["measure"] == "accuracy"].drop_duplicates(["model", "worst_task"])
-    worst = worst[["model", "worst_task", "worst"]].head(12).round(1)
-    print(f"\nWorst tasks, accuracy\n{worst.to_string(index=False)}")
+    worst = pd.DataFrame(summary["tasks"]).sort_values("accuracy")
+    worst = worst.groupby("model").head(4).sort_values("model", kind="stable")
+    print(f"\nWorst tasks, points gained over source-only\n{worst.round(1).to_string(index=False)}")
     errors = pd.DataFrame(summary["share_errors"]).pivot(
         index="of", columns="shares", values="mean"
     )
