@@ -100,13 +100,16 @@ def without_nan(records):
 
 
 def share_errors(frame):
-    """Return the mean absolute error of the shares that were estimated, and of the source's."""
-    names = {"default": "estimated", "source-only": "source's"}
-    values = wide(frame, "share_error")
+    """Return mean absolute errors of class shares: both estimates, and the source's taken for it."""
+    sources = {
+        "estimated, for training": ("share_error", "default"),
+        "estimated, for decisions": ("decision_share_error", "default"),
+        "source's": ("share_error", "source-only"),
+    }
     return [
         {"of": label, "shares": name, "mean": over_seeds(rows[model])[0]}
-        for label, rows in by_group(values).items()
-        for model, name in names.items()
+        for name, (measure, model) in sources.items()
+        for label, rows in by_group(wide(frame, measure)).items()
         if model in rows
     ]
 
@@ -190,7 +193,7 @@ def goals(frame, summary):
         limit = {"amazon": 0.06, "tables": 0.05}.get(
             error["of"].partition("-")[0].partition(",")[0]
         )
-        if limit and error["shares"] == "estimated":
+        if limit and error["shares"] == "estimated, for training":
             add(f"error of shares ≤ {limit}", error["of"], error["mean"], error["mean"] <= limit)
     guard = summary["guard"]
     for key in ("fires_where_it_harms", "silent_where_it_gains"):
