@@ -100,7 +100,7 @@ def without_nan(records):
 
 
 def share_errors(frame):
-    """Return mean absolute errors of class shares: both estimates, and the source's taken for it."""
+    """Return mean absolute errors of class shares: both estimates', and the source's own."""
     sources = {
         "estimated, for training": ("share_error", "default"),
         "estimated, for decisions": ("decision_share_error", "default"),
