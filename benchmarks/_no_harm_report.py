@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 from _results import mean_and_error
+from matplotlib.figure import Figure
 
 MODELS = ("source-only", "moved", "plain DANN", "default", "oracle", "HistGradientBoosting")
 MEASURES = ("accuracy", "AUC", "balanced")
+ABOUT, COLUMNS = ("of", "measure", "model"), ("mean", "standard_error")
 # Worst tasks are looked for among those with more rows of either domain: others are chance.
 MIN_ROWS = 400
 HARM = -3.0  # points of accuracy that plain DANN loses: a guard must speak
@@ -74,6 +76,7 @@ def summarize(frame):
     summary = {
         "means": without_nan(means),
         "gains": without_nan(gains),
+        "tasks": task_gains(frame),
         "share_errors": share_errors(frame),
         "warnings": count_warnings(frame),
         "guard": judge_guard(frame),
@@ -82,19 +85,31 @@ def summarize(frame):
     return summary | {"goals": goals(frame, summary)}
 
 
+def task_gains(frame):
+    """Return for each task and model the gains over source-only in points, means over seeds."""
+    index = ["group", "shift", "task", "rows", "model"]
+    scores = frame.groupby(index, sort=False)[list(MEASURES)].mean()
+    base = scores.xs("source-only", level="model")
+    gains = 100 * (scores - base.reindex(scores.index.droplevel("model")).to_numpy())
+    return gains.drop(index="source-only", level="model").reset_index().to_dict("records")
+
+
 def without_nan(records):
     """Leave out what is NaN: the standard error of one seed, the worst of no tasks."""
     return [{k: v for k, v in record.items() if v == v} for record in records]
 
 
 def share_errors(frame):
-    """Return the mean absolute error of the shares that were estimated, and of the source's."""
-    names = {"default": "estimated", "source-only": "source's"}
-    values = wide(frame, "share_error")
+    """Return mean absolute errors of class shares: both estimates', and the source's own."""
+    sources = {
+        "estimated, for training": ("share_error", "default"),
+        "estimated, for decisions": ("decision_share_error", "default"),
+        "source's": ("share_error", "source-only"),
+    }
     return [
         {"of": label, "shares": name, "mean": over_seeds(rows[model])[0]}
-        for label, rows in by_group(values).items()
-        for model, name in names.items()
+        for name, (measure, model) in sources.items()
+        for label, rows in by_group(wide(frame, measure)).items()
         if model in rows
     ]
 
@@ -178,7 +193,7 @@ def goals(frame, summary):
         limit = {"amazon": 0.06, "tables": 0.05}.get(
             error["of"].partition("-")[0].partition(",")[0]
         )
-        if limit and error["shares"] == "estimated":
+        if limit and error["shares"] == "estimated, for training":
             add(f"error of shares ≤ {limit}", error["of"], error["mean"], error["mean"] <= limit)
     guard = summary["guard"]
     for key in ("fires_where_it_harms", "silent_where_it_gains"):
@@ -191,15 +206,14 @@ def goals(frame, summary):
 
 def print_report(summary):
     """Print every part of the summary as a table."""
-    means = pd.DataFrame(summary["means"])
+    means = pd.DataFrame(summary["means"], columns=[*ABOUT, *COLUMNS])
     print("Means over tasks ± standard error over seeds\n" + pivot(means, 3))
-    gains = pd.DataFrame(summary["gains"])
+    gains = pd.DataFrame(summary["gains"], columns=[*ABOUT, *COLUMNS, "worst", "worst_task"])
     print("\nGains over source-only, points: mean ± standard error (worst task of more than")
     print(f"{MIN_ROWS} rows a domain)\n" + pivot(gains, 1))
-    worst = gains.dropna(subset="worst_task").sort_values("worst")
-    worst = worst[worst["measure"] == "accuracy"].drop_duplicates(["model", "worst_task"])
-    worst = worst[["model", "worst_task", "worst"]].head(12).round(1)
-    print(f"\nWorst tasks, accuracy\n{worst.to_string(index=False)}")
+    worst = pd.DataFrame(summary["tasks"]).sort_values("accuracy")
+    worst = worst.groupby("model").head(4).sort_values("model", kind="stable")
+    print(f"\nWorst tasks, points gained over source-only\n{worst.round(1).to_string(index=False)}")
     errors = pd.DataFrame(summary["share_errors"]).pivot(
         index="of", columns="shares", values="mean"
     )
@@ -225,10 +239,28 @@ def cell(row, digits):
 
 def pivot(records, digits):
     """Return a row for each part and measure, a column for each model, as text."""
-    # Of one seed there is none.
-    records = records.reindex(columns=records.columns.union(["standard_error"], sort=False))
     texts = records.assign(text=records.apply(cell, axis=1, digits=digits))
     order = records[["measure", "of"]].drop_duplicates()
     table = texts.pivot(index=["measure", "of"], columns="model", values="text").fillna("")
     models = [model for model in MODELS if model in table]
     return table.loc[pd.MultiIndex.from_frame(order), models].to_string()
+
+
+def draw(summary, path):
+    """Draw the accuracy on reviews against the share of positives, one line for each model."""
+    means = pd.DataFrame(summary["means"], columns=[*ABOUT, *COLUMNS])
+    parts = means["of"].str.extract(r"^(amazon(?:-others)?) (0\.\d)$")
+    means = means.assign(part=parts[0], share=parts[1].astype(float)).dropna(subset="share")
+    means = means[means["measure"] == "accuracy"]
+    names = means["part"].unique()
+    figure = Figure(figsize=(4.5 * len(names), 3.5), layout="constrained")
+    all_axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(all_axes, names, strict=True):
+        for model, rows in means[means["part"] == name].groupby("model"):
+            rows = rows.sort_values("share")
+            axes.errorbar(rows["share"], rows["mean"], rows["standard_error"], label=model)
+        title = {"amazon": "development tasks", "amazon-others": "other tasks"}[name]
+        axes.set(title=title, xlabel="share of positives in the target")
+    all_axes[0].set_ylabel("accuracy on the target")
+    all_axes[-1].legend()
+    figure.savefig(path, dpi=150)

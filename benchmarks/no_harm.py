@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from _no_harm_report import print_report, summarize
+from _no_harm_report import draw, print_report, summarize
 from _results import provenance, write_json
 from _shifted import (
     CLASS_SHARES,
@@ -153,12 +153,15 @@ def run_task(task, seed):
             seconds = time.perf_counter() - start
         probas[name] = model.predict_proba(data.X_test)
         decided_for[name] = shares = getattr(model, "target_class_shares_", source_shares)
+        estimate = getattr(model, "share_estimate_", None)
+        trained_for = shares if estimate is None else estimate.training_shares
         records.append(
             about
             | {"model": name, "fit_seconds": seconds}
             | measure(probas[name], shares, data.y_test)
             | {
-                "share_error": np.abs(shares - target_shares).mean(),
+                "share_error": np.abs(trained_for - target_shares).mean(),
+                "decision_share_error": np.abs(shares - target_shares).mean(),
                 "warnings": sorted({w.category.__name__ for w in caught}),
                 "guard": any(issubclass(w.category, GUARD) for w in caught),
             }
@@ -197,6 +200,7 @@ def parse_args():
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on")
     parser.add_argument("--n-jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH")
+    parser.add_argument("--figure", type=Path, metavar="PATH", help="draw accuracy against shift")
     return parser.parse_args()
 
 
@@ -209,6 +213,8 @@ def main():
     summary = summarize(frame)
     print_report(summary)
     write_json(args.json, to_json(frame, summary, args))
+    if args.figure:
+        draw(summary, args.figure)
 
 
 if __name__ == "__main__":
