@@ -5,7 +5,7 @@ import pandas as pd
 from _results import mean_and_error
 from matplotlib.figure import Figure
 
-MODELS = ("source-only", "moved", "plain DANN", "default", "oracle", "HistGradientBoosting")
+MODELS = ("source-only", "moved", "plain DANN", "estimate", "oracle", "HistGradientBoosting")
 MEASURES = ("accuracy", "AUC", "balanced")
 ABOUT, COLUMNS = ("of", "measure", "model"), ("mean", "standard_error")
 # Worst tasks are looked for among those with more rows of either domain: others are chance.
@@ -102,8 +102,8 @@ def without_nan(records):
 def share_errors(frame):
     """Return mean absolute errors of class shares: both estimates', and the source's own."""
     sources = {
-        "estimated, for training": ("share_error", "default"),
-        "estimated, for decisions": ("decision_share_error", "default"),
+        "estimated, for training": ("share_error", "estimate"),
+        "estimated, for decisions": ("decision_share_error", "estimate"),
         "source's": ("share_error", "source-only"),
     }
     return [
@@ -143,9 +143,9 @@ def judge_guard(frame):
 def cost(frame):
     """Return the median ratio of the default's fit to plain DANN's, by group."""
     seconds = wide(frame, "fit_seconds")
-    if "default" not in seconds:
+    if "estimate" not in seconds:
         return {}
-    ratio = seconds["default"] / seconds["plain DANN"]
+    ratio = seconds["estimate"] / seconds["plain DANN"]
     return {
         label: float(rows.median()) for label, rows in {**by_group(ratio), "all": ratio}.items()
     }
@@ -155,7 +155,7 @@ def goals(frame, summary):
     """Return issue 12's goals with what was reached, for every part that was run."""
     gains = {(g["of"], g["measure"], g["model"]): g for g in summary["gains"]}
     models = set(frame["model"])
-    if "default" not in models:
+    if "estimate" not in models:
         return []
     found = []
 
@@ -163,31 +163,31 @@ def goals(frame, summary):
         found.append({"goal": goal, "of": part, "value": value, "reached": bool(reached)})
 
     for part in ("amazon", "amazon-others", "amazon, all"):
-        if (part, "accuracy", "default") not in gains:
+        if (part, "accuracy", "estimate") not in gains:
             continue
         rows = by_group(wide(frame, "accuracy"))[part] * 100
         for shift, at_share in rows.groupby("shift"):
             if shift == "0.5":
-                lost = over_seeds(at_share["default"] - at_share["plain DANN"])[0]
+                lost = over_seeds(at_share["estimate"] - at_share["plain DANN"])[0]
                 add("no shift: default − plain DANN, within .3", part, lost, abs(lost) <= 0.3)
-            gain = over_seeds(at_share["default"] - at_share["source-only"])[0]
+            gain = over_seeds(at_share["estimate"] - at_share["source-only"])[0]
             add(f"share {shift}: accuracy better", part, gain, gain > 0)
-        gain = gains[part, "accuracy", "default"]
+        gain = gains[part, "accuracy", "estimate"]
         add("accuracy, mean ≥ 5.5", part, gain["mean"], gain["mean"] >= 5.5)
         add("accuracy, worst task ≥ −.5", part, gain["worst"], gain["worst"] >= -0.5)
-        gain = gains[part, "AUC", "default"]
+        gain = gains[part, "AUC", "estimate"]
         add("AUC, mean ≥ 1", part, gain["mean"], gain["mean"] >= 1)
         add("AUC, worst ≥ −1", part, gain["worst"], gain["worst"] >= -1)
     for part in ("tables", "tables-reported", "tables, all"):
-        if (part, "accuracy", "default") not in gains:
+        if (part, "accuracy", "estimate") not in gains:
             continue
         for measure, limits in (("accuracy", (1.2, -1)), ("AUC", (1, -1)), ("balanced", (2.5,))):
-            gain = gains[part, measure, "default"]
+            gain = gains[part, measure, "estimate"]
             for limit, key in zip(limits, ("mean", "worst"), strict=False):
                 add(f"{measure}, {key} ≥ {limit}", part, gain[key], gain[key] >= limit)
         for measure in ("accuracy", "AUC"):
             trees = gains[part, measure, "HistGradientBoosting"]["mean"]
-            ahead = gains[part, measure, "default"]["mean"] - trees
+            ahead = gains[part, measure, "estimate"]["mean"] - trees
             add(f"{measure} − HistGradientBoosting's ≥ 0", part, ahead, ahead >= 0)
     for error in summary["share_errors"]:
         limit = {"amazon": 0.06, "tables": 0.05}.get(

@@ -139,18 +139,21 @@ class DANNClassifier(
         trained in place, a class is called without arguments. Sparse rows reach them dense, a
         batch at a time. With `n_estimators` above 1, members from one instance start from the
         same weights.
-    label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
+    label_shift : "estimate", None or array-like of shape (n_classes,), default=None
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
         the target's class shares the source rows are weighted in the domain loss, so that both
         sides have the same shares, and predictions take them for granted.
 
-        - "estimate" finds the shares without labels, from networks trained on folds of the source
-          alone (:mod:`sk_dann.shift`). Where it cannot, the source's are taken, and
-          `share_estimate_` says why.
+        - None leaves the source's shares, as in the paper.
         - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
           the source rows of that class out of the domain game.
-        - None leaves the source's shares, as in the paper.
+        - "estimate" finds the shares without labels, from networks trained on folds of the source
+          alone (:mod:`sk_dann.shift`). Where it cannot, the source's are taken, and
+          `share_estimate_` says why. The estimate takes every difference in how often a class is
+          *predicted* for one in how often it occurs: where the classes themselves look different
+          in the target, it can be far off and do harm. Look whether `target_class_shares_` is
+          plausible.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -306,7 +309,7 @@ class DANNClassifier(
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
-        label_shift="estimate",
+        label_shift=None,
         class_weight=None,
         device="auto",
         random_state=None,

@@ -32,7 +32,9 @@ def shifted():
 
 
 def _fit(data, **params):
-    return DANNClassifier(**{"random_state": 0, "max_iter": 20, **params}).fit(*data[:3])
+    return DANNClassifier(
+        **{"random_state": 0, "max_iter": 20, "label_shift": "estimate", **params}
+    ).fit(*data[:3])
 
 
 def test_the_default_does_no_harm_where_plain_dann_does(shifted):
@@ -57,7 +59,7 @@ def test_shares_are_found(shifted):
 def test_without_shift_there_is_no_correction():
     X, y = _draw([200, 200], seed=0)
     X_tgt = X + np.array([0, 0, 0, 0.5, 0.5, 0.5])
-    default = DANNClassifier(random_state=0).fit(X, y, X_tgt)
+    default = DANNClassifier(random_state=0, label_shift="estimate").fit(X, y, X_tgt)
     assert np.array_equal(default.target_class_shares_, default.class_shares_)
     plain = DANNClassifier(random_state=0, label_shift=None).fit(X, y, X_tgt)
     np.testing.assert_array_equal(default.predict_proba(X_tgt), plain.predict_proba(X_tgt))
@@ -66,7 +68,7 @@ def test_without_shift_there_is_no_correction():
 def test_several_classes(shifted):
     X, y = _draw([200, 200, 200], seed=0)
     X_tgt, _y_tgt = _draw([30, 300, 120], seed=1, move=0.5)
-    clf = DANNClassifier(random_state=0).fit(X, y, X_tgt)
+    clf = DANNClassifier(random_state=0, label_shift="estimate").fit(X, y, X_tgt)
     assert clf.target_class_shares_ == pytest.approx(np.array([30, 300, 120]) / 450, abs=0.07)
 
 
@@ -117,7 +119,7 @@ def test_labels_of_target_rows_change_nothing(shifted):
     both = np.concatenate([X, X_tgt])
     domain = np.repeat([1, -1], [len(X), len(X_tgt)])
     fits = [
-        DANNClassifier(random_state=0, max_iter=3).fit(
+        DANNClassifier(random_state=0, label_shift="estimate", max_iter=3).fit(
             both, np.concatenate([y, placeholder]), sample_domain=domain
         )
         for placeholder in (np.zeros(len(X_tgt), int), np.arange(len(X_tgt)) % 2)
@@ -134,7 +136,7 @@ def test_class_weights_stay_out_of_the_estimate(shifted):
 
 def test_sample_weights_count_in_the_shares(shifted):
     X, y, X_tgt, _ = shifted
-    clf = DANNClassifier(random_state=0, max_iter=3)
+    clf = DANNClassifier(random_state=0, label_shift="estimate", max_iter=3)
     clf.fit(X, y, X_tgt, sample_weight=np.where(y == 1, 3.0, 1.0))
     assert clf.class_shares_ == pytest.approx([0.25, 0.75])
 
@@ -142,7 +144,9 @@ def test_sample_weights_count_in_the_shares(shifted):
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 def test_source_only_networks_are_kept(shifted, container):
     X, y, X_tgt, y_tgt = shifted
-    clf = DANNClassifier(random_state=0).fit(container(X), y, container(X_tgt))
+    clf = DANNClassifier(random_state=0, label_shift="estimate").fit(
+        container(X), y, container(X_tgt)
+    )
     proba = clf.source_only_proba(container(X_tgt))
     assert proba.sum(axis=1) == pytest.approx(1)
     assert np.mean(proba.argmax(axis=1) == y_tgt) > 0.8
@@ -157,7 +161,7 @@ def test_where_there_are_no_source_only_networks_an_error_says_why(shifted):
         _fit(shifted, label_shift=None, max_iter=1).source_only_proba(shifted[2])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        alone = DANNClassifier(random_state=0, max_iter=1).fit(*shifted[:2])
+        alone = DANNClassifier(random_state=0, label_shift="estimate", max_iter=1).fit(*shifted[:2])
     with pytest.raises(ValueError, match="no target"):
         alone.source_only_proba(shifted[2])
     assert alone.share_estimate_ is None
@@ -166,7 +170,7 @@ def test_where_there_are_no_source_only_networks_an_error_says_why(shifted):
 def test_a_class_with_few_rows_ends_in_no_correction():
     X, y = _draw([100, 4], seed=0)
     X_tgt, _ = _draw([50, 50], seed=1)
-    clf = DANNClassifier(random_state=0, max_iter=2).fit(X, y, X_tgt)
+    clf = DANNClassifier(random_state=0, label_shift="estimate", max_iter=2).fit(X, y, X_tgt)
     assert clf.share_estimate_.reason == "a class has only 4 source rows, fewer than 5"
     assert np.array_equal(clf.target_class_shares_, clf.class_shares_)
     with pytest.raises(ValueError, match="a class has only 4 source rows"):
@@ -174,7 +178,9 @@ def test_a_class_with_few_rows_ends_in_no_correction():
 
 
 def test_warm_start_keeps_the_shares(shifted):
-    clf = DANNClassifier(random_state=0, max_iter=4, warm_start=True).fit(*shifted[:3])
+    clf = DANNClassifier(random_state=0, label_shift="estimate", max_iter=4, warm_start=True).fit(
+        *shifted[:3]
+    )
     shares = clf.target_class_shares_
     clf.set_params(max_iter=8).fit(*shifted[:3])
     assert clf.target_class_shares_ is shares
