@@ -42,6 +42,26 @@ def test_numbers_are_those_of_the_amazon_benchmark(label, model):
     assert found == [f"{means[measure]:.3f}"[2:] for measure in ("accuracy", "AUC")]
 
 
+@pytest.mark.parametrize(
+    ("label", "fit"),
+    [
+        ("hand-written torch loop", "hand-written loop"),
+        (r"\*\*`DANNClassifier`", "DANNClassifier"),
+        (r"\*\*`DANNClassifier\(n_estimators=16\)`", "DANNClassifier, 16 members"),
+        ("scikit-learn's `MLPClassifier`", "MLPClassifier, source alone"),
+        ("skada", "skada.deep.DANN"),
+        ("ADAPT", "ADAPT's DANN"),
+    ],
+)
+def test_ratios_are_those_of_the_speed_benchmark(label, fit):
+    path = ROOT / "benchmarks/results/training_speed.json"
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    row = re.search(rf"^\| {label}.*$", README, flags=re.MULTILINE)[0].replace("*", "")
+    found = [float(cell.split()[0]) for cell in row.split("|")[2:4]]
+    rows = [next(r for r in results[name] if r["fit"] == fit) for name in ("table", "amazon")]
+    assert found == [round(r["medians"]["wall ratio"], 2) for r in rows]
+
+
 def test_files_and_targets_exist():
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", README):
         assert (ROOT / path).exists(), path
