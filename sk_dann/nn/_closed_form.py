@@ -4,6 +4,8 @@ On small tables most of a training step is autograd's bookkeeping. Here both pat
 network are differentiated by hand: the same gradients from a third of the operations.
 """
 
+import re
+
 import torch
 from torch import Tensor, nn
 
@@ -14,15 +16,19 @@ from ._sparse import SparseBatch
 
 _aten = torch.ops.aten
 
+
+def _relu_backward(grad: Tensor, y: Tensor) -> Tensor:
+    return _aten.threshold_backward.default(grad, y, 0)
+
+
 # By module: the activation in place, and the gradient of its input from the gradient of its
 # output and the output itself.
 _ACTIVATIONS = {
     nn.Identity: (None, None),
     nn.Sigmoid: (torch.sigmoid_, _aten.sigmoid_backward.default),
     nn.Tanh: (torch.tanh_, _aten.tanh_backward.default),
-    nn.ReLU: (torch.relu_, lambda grad, y: _aten.threshold_backward.default(grad, y, 0)),
+    nn.ReLU: (torch.relu_, _relu_backward),
 }
-_KNOWN = (MemberLinear, MemberDropout, *_ACTIVATIONS)
 
 
 class _Layer:
@@ -39,14 +45,15 @@ class _Layer:
         self.members = members
         self.activate, self.differentiate = None, None
         self.dropout: MemberDropout | None = None
-        self._weight = None
+        self._weight, self._bias = None, None
 
     def _look_again(self):
         """Take new views if the parameter is another one, or lies elsewhere, than last time."""
-        weight = self.linear.weight
-        if weight is self._weight and weight.data_ptr() == self._address:
+        weight, bias = self.linear.weight, self.linear.bias
+        addresses = weight.data_ptr(), bias.data_ptr()
+        if weight is self._weight and bias is self._bias and addresses == self._addresses:
             return
-        self._weight, self._bias, self._address = weight, self.linear.bias, weight.data_ptr()
+        self._weight, self._bias, self._addresses = weight, bias, addresses
         self.values = weight.detach()[self.members]
         bias = self._bias.detach()[self.members]
         self.weight_grad, self.bias_grad = torch.empty_like(self.values), torch.empty_like(bias)
@@ -57,7 +64,7 @@ class _Layer:
 
     def draw_mask(self) -> Tensor | None:
         """Draw a dropout mask for all members, of shape (K, h, 1)."""
-        if self.dropout is None:
+        if self.dropout is None or not self.dropout.training:
             return None
         return self.dropout.draw_mask(self.linear.bias).transpose(1, 2)
 
@@ -138,6 +145,14 @@ class _Perceptron:
         return grad
 
 
+def _is_perceptron(part: nn.Module) -> bool:
+    """Tell whether each linear layer is followed by at most an activation, and then a dropout."""
+    if type(part) is not nn.Sequential:
+        return False
+    kinds = {MemberLinear: "l", MemberDropout: "d", **dict.fromkeys(_ACTIVATIONS, "a")}
+    return re.fullmatch("(l(ad?)?)+", "".join(kinds.get(type(m), "?") for m in part)) is not None
+
+
 class ClosedFormTerms:
     """The `LossTerms` of a step, worked out only when somebody looks.
 
@@ -155,6 +170,11 @@ class ClosedFormTerms:
     def n_members(self) -> int:
         """K."""
         return len(self._label[0])
+
+    @property
+    def size(self) -> int:
+        """How many numbers are kept to work the terms out."""
+        return sum(side[0].numel() for side in (self._label, self._domain) if side is not None)
 
     @staticmethod
     def stack(steps: "list[ClosedFormTerms]") -> LossTerms:
@@ -219,29 +239,26 @@ class ClosedFormStep:
         parts = [self._features, self._labels, self._domains]
         self._layers = [layer for part in parts if part is not None for layer in part.layers]
         self._members = members
-        self._domain_weight = criterion.domain_weight
+        self._criterion = criterion
         self._label_targets = _Targets()
         self._domain_targets = _Targets()
 
     @staticmethod
     def supports(network: nn.Module, criterion: nn.Module) -> bool:
-        """Tell whether the network and the loss are of the kinds that are known by heart."""
-        parts = [
-            getattr(network, name, None)
-            for name in ("feature_extractor", "label_predictor", "domain_classifier")
-        ]
+        """Tell whether the network and the loss are of the kinds that are known by heart.
+
+        That is parts as `member_mlp` makes them, all of them trained, and without hooks, which
+        would not be called.
+        """
+        if type(network) is not DANNNetwork or type(criterion) is not DANNLoss:
+            return False
+        parts = network.feature_extractor, network.label_predictor, network.domain_classifier
         return (
-            type(network) is DANNNetwork
-            and type(criterion) is DANNLoss
-            and all(
-                part is None
-                or (
-                    type(part) is nn.Sequential
-                    and len(part)
-                    and isinstance(part[0], MemberLinear)
-                    and all(type(module) in _KNOWN for module in part)
-                )
-                for part in parts
+            all(part is None or _is_perceptron(part) for part in parts)
+            and all(p.requires_grad and not p._backward_hooks for p in network.parameters())
+            and not any(
+                module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+                for module in network.modules()
             )
         )
 
@@ -292,13 +309,14 @@ class ClosedFormStep:
         domain_grad, adversarial = _cross_entropy(logits, *targets)
         if one_logit:
             domain_grad = domain_grad.narrow(1, 0, 1)
-        if self._domain_weight != 1:
-            domain_grad = domain_grad * self._domain_weight
+        domain_weight = self._criterion.domain_weight
+        if domain_weight != 1:
+            domain_grad = domain_grad * domain_weight
         reversed_grad = self._domains.backward(domain_grad, domains_saved).mul_(-reversal)
         reversed_grad.narrow(2, 0, n_source).add_(grad)
         self._features.backward(reversed_grad, features_saved, to_input=False)
         self._last_output = features, label_logits, domain_logits
-        return ClosedFormTerms(label, adversarial, self._domain_weight)
+        return ClosedFormTerms(label, adversarial, domain_weight)
 
     def draw_masks(self) -> list[Tensor | None]:
         """Draw the dropout masks of a step, for all members, whichever are computed with."""

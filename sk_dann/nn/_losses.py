@@ -156,6 +156,11 @@ class LossTerms(NamedTuple):
         """K."""
         return len(self.label)
 
+    @property
+    def size(self) -> int:
+        """How many numbers the terms are."""
+        return sum(part.numel() for part in self[:3] if part is not None)
+
     def detach(self) -> "LossTerms":
         """Return the same numbers without what led to them."""
         return LossTerms(*(v.detach() if isinstance(v, Tensor) else v for v in self))

@@ -5,13 +5,15 @@ import torch
 
 def is_plain_adam(optimizer):
     """Tell whether the optimizer is a fused `torch.optim.Adam`, and nobody watches its steps."""
-    options = ("amsgrad", "maximize", "differentiable", "capturable")
+    options = ("amsgrad", "maximize", "differentiable", "capturable", "decoupled_weight_decay")
+    hooks = optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks
     return (
         type(optimizer) is torch.optim.Adam
+        and not any(hooks)
         # A learning rate scheduler of torch's replaces the method, to see the steps taken.
         and "step" not in vars(optimizer)
         and all(
-            group["fused"] and not any(group[option] for option in options)
+            group["fused"] and not any(group.get(option) for option in options)
             for group in optimizer.param_groups
         )
     )
@@ -51,7 +53,7 @@ def adam_step(optimizer):
 def _states(optimizer, params):
     """Return the parameters' state; where there is none yet, it starts as in torch's first step."""
     for p in params:
-        if p not in optimizer.state:
+        if not optimizer.state.get(p):
             optimizer.state[p] = {
                 "step": torch.zeros((), dtype=torch.float32, device=p.device),
                 "exp_avg": torch.zeros_like(p),
@@ -98,10 +100,11 @@ class MemberAdam:
             _call_kernel(group, params, [gradients[i] for i in places], *state, lr=rate)
 
     def put_back(self, optimizer):
-        """Let the optimizer's state say how many steps were taken."""
+        """Let the optimizer's state say how many steps were taken, by these members at least."""
         for group, *_, steps in self._calls:
             for p, step in zip(group["params"], steps, strict=True):
-                optimizer.state[p]["step"].copy_(step)
+                known = optimizer.state[p]["step"]
+                known.copy_(torch.maximum(known, step))
 
 
 def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps, lr):

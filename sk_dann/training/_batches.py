@@ -76,7 +76,7 @@ class BatchStream:
         self._length = max(longest, -(-self._n_target // n_domains))
         # No step asks for more rows of each source than the longest domain has.
         self._step = min(max(batch_size // n_domains, 1), self._length)
-        blank = np.asarray(blank, dtype=np.intp)
+        self.blank = blank = np.asarray(blank, dtype=np.intp)
         self._is_sparse = sparse.issparse(data.X_source)
         if self._is_sparse:
             self._rows = SparseRows(data, device, dtype, blank, compact)

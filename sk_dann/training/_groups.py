@@ -23,10 +23,12 @@ def split_members(network):
     Returns
     -------
     list of slice
-        One slice if all members fit, or if there is one.
+        One slice if all members fit, if there is one, or on an accelerator.
     """
     parameters = list(network.parameters())
     n_members = len(parameters[0])
+    if parameters[0].device.type != "cpu":
+        return [slice(0, n_members)]
     n_bytes = sum(p.numel() * p.element_size() for p in parameters) * _COPIES
     n_groups = min(n_members, -(-n_bytes // _CACHE_BYTES))
     edges = [n_members * i // n_groups for i in range(n_groups + 1)]
@@ -69,15 +71,14 @@ class MemberGroups:
         domain : Tensor
             That of the batch.
         """
+        # A lone group has nobody to wait for, and no batches to keep.
+        n_steps = 1 if len(self._groups) == 1 else _STEPS_PER_TURN
         try:
-            while turn := [(*s, self._groups[0][0].draw_masks()) for s in _some(steps)]:
+            while turn := [(*s, self._groups[0][0].draw_masks()) for s in islice(steps, n_steps)]:
                 for step, adam in self._groups:
                     for batch, reversal, learning_rates, masks in turn:
                         yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
                         adam.step(step.gradients, learning_rates)
         finally:
-            self._groups[-1][1].put_back(self._optimizer)
-
-
-def _some(steps):
-    return islice(steps, _STEPS_PER_TURN)
+            for _, adam in self._groups:
+                adam.put_back(self._optimizer)

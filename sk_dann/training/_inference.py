@@ -81,7 +81,9 @@ def infer(network, X, read, device, rows=None):
 def _slice(X, start, stop):
     """Cut out rows that follow each other, if possible without a copy of what they hold."""
     if not sparse.issparse(X):
-        return np.require(X[start:stop], requirements=["C", "W"])
+        cut = np.require(X[start:stop], requirements=["C", "W"])
+        # A single row counts as contiguous whichever way the rows are counted.
+        return cut.copy() if min(cut.strides) < 0 else cut
     first, last = X.indptr[start], X.indptr[stop]
     parts = (np.require(part[first:last], requirements="W") for part in (X.data, X.indices))
     return sparse.csr_matrix(

@@ -25,6 +25,7 @@ from ._inference import accuracy
 from ._totals import EpochTotals
 from ._touched import TouchedRows
 
+_NOT_TRAINING = {"_closed_form": None, "_touched_rows": None}
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -81,6 +82,7 @@ class DANNNet(NeuralNet):
         self.lambda_schedule = lambda_schedule
         self.lr_schedule = lr_schedule
         self.seed = seed
+        vars(self).update(_NOT_TRAINING)
 
     @property
     def _default_callbacks(self):
@@ -104,32 +106,49 @@ class DANNNet(NeuralNet):
         self
         """
         self.max_epochs = n_epochs
-        self._closed_form = None
-        self._touched_rows = None
-        if stream.is_compact:
-            first = next(m for m in self.module_.modules() if isinstance(m, MemberLinear))
-            self._touched_rows = TouchedRows(first, self.optimizer_)
-        if ClosedFormStep.supports(self.module_, self.criterion_):
-            self._closed_form = ClosedFormStep(self.module_, self.criterion_)
-        self.notify("on_train_begin", X=stream, y=None)
         try:
+            self.notify("on_train_begin", X=stream, y=None)
+            self._rest_blank_columns(stream.blank)
+            if stream.is_compact:
+                self._touched_rows = TouchedRows(self._first_layer(), self.optimizer_)
             self.fit_loop(stream, validation, epochs=self.n_epochs_left)
         except KeyboardInterrupt as stop:
             if not _is_raised_on_purpose(stop):
                 raise
         finally:
-            self.notify("on_train_end", X=stream, y=None)
-            del self._closed_form, self._touched_rows
-            # Ready for prediction, by several threads at once; gradients have had their day.
-            self._set_training(False)
-            self.optimizer_.zero_grad(set_to_none=True)
-            if self.history and "train_loss" not in self.history[-1]:
-                del self.history[-1]  # an epoch that was broken off
+            self._closed_form, self._touched_rows = None, None
+            try:
+                self.notify("on_train_end", X=stream, y=None)
+            finally:
+                # Ready for prediction, by several threads at once; gradients have had their day.
+                self._set_training(False)
+                self.optimizer_.zero_grad(set_to_none=True)
+                if self.history and "train_loss" not in self.history[-1]:
+                    del self.history[-1]  # an epoch that was broken off
         # The extremes are undefined if a number is, and take no memory to find.
         extremes = [torch.stack(parameter.aminmax()) for parameter in self.module_.parameters()]
         if not torch.isfinite(torch.cat(extremes)).all():
             raise ValueError(f"Training diverged in its last step: {self._advice()}")
         return self
+
+    def _first_layer(self):
+        """Return the layer that sees the table's columns; None if it is the user's."""
+        first = next(self.module_.feature_extractor.children(), None)
+        return first if isinstance(first, MemberLinear) else None
+
+    @torch.no_grad()
+    def _rest_blank_columns(self, blank):
+        """Let the weights of columns that batches hold as zeros be zero, and stay so.
+
+        They are from the start, but not after training on other data, or if a callback draws them.
+        """
+        layer = self._first_layer()
+        if layer is None or not len(blank):
+            return
+        state = self.optimizer_.state.get(layer.weight, {}).values()
+        for values in (layer.weight, *state):
+            if isinstance(values, torch.Tensor) and values.shape == layer.weight.shape:
+                values[:, torch.as_tensor(blank, device=values.device)] = 0
 
     def continue_from(self, other):
         """Take over what another net of the same shape has learned so far.
@@ -149,10 +168,15 @@ class DANNNet(NeuralNet):
             self.optimizer_.load_state_dict(state)
         self.history = other.history
 
+    def __getstate__(self):
+        # What training holds for its duration goes with no copy.
+        return {**super().__getstate__(), **_NOT_TRAINING}
+
     def snapshot(self):
         """Return a net that predicts like this one does now, whatever becomes of this one."""
         other = object.__new__(type(self))
-        vars(other).update(vars(self), module_=copy.deepcopy(self.module_))
+        now = {"module_": copy.deepcopy(self.module_), **_NOT_TRAINING}
+        vars(other).update(vars(self), **now)
         return other
 
     def to(self, device):
@@ -203,6 +227,9 @@ class DANNNet(NeuralNet):
             for _, callback in self.callbacks_
             for hook in _BATCH_HOOKS
         )
+        # Looked up anew in each epoch: callbacks may freeze parameters or watch them.
+        known = ClosedFormStep.supports(self.module_, self.criterion_)
+        self._closed_form = ClosedFormStep(self.module_, self.criterion_) if known else None
         totals = EpochTotals()
         groups = self._groups()
         with self._seeded(epoch):
@@ -230,17 +257,27 @@ class DANNNet(NeuralNet):
         return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices)
 
     def train_step(self, batch, **fit_params):
-        """Take one step; return its `LossTerms` as tensors on the device."""
-        if batch.columns is None:
-            return self._step(batch)
-        with self._touched_rows(batch.columns):
-            return self._step(batch)
-
-    def _step(self, batch):
+        """Take one step; return its losses, which stay on the device, as ``["terms"]``."""
         if self._batches_are_heard:
             self.notify("on_batch_begin", batch=batch, training=True)
+        if self._touched_rows is None:
+            step = self._step(batch)
+        else:
+            with self._touched_rows(batch.columns):
+                step = self._step(batch)
+        if self._batches_are_heard:
+            terms = step["terms"]
+            # The total is the sum over members, which keeps them apart; people want the mean.
+            step["loss"] = terms.total / terms.n_members
+            self.history.record_batch("train_loss", step["loss"].item())
+            self.history.record_batch("train_batch_size", len(batch))
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+        return step
+
+    def _step(self, batch):
         if self._closed_form is not None:
-            terms = self._closed_form(batch.X, self._lambda, *batch.rows)
+            terms = self._closed_form(batch.X, self._lambda, *batch.rows).evaluate()
+            output = self._closed_form.output
         else:
             self.optimizer_.zero_grad(set_to_none=True)
             output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
@@ -253,17 +290,7 @@ class DANNNet(NeuralNet):
                 "on_grad_computed", named_parameters=named_parameters, batch=batch, training=True
             )
         adam_step(self.optimizer_)
-        step = {"terms": terms}
-        if self._batches_are_heard:
-            step["y_pred"] = output if self._closed_form is None else self._closed_form.output
-            # The total is the sum over members, which keeps them apart; people want the mean.
-            # Not before somebody listens are the losses worked out.
-            looked_at = terms if self._closed_form is None else terms.evaluate()
-            step["loss"] = looked_at.total / terms.n_members
-            self.history.record_batch("train_loss", step["loss"].item())
-            self.history.record_batch("train_batch_size", len(batch))
-            self.notify("on_batch_end", batch=batch, training=True, **step)
-        return step
+        return {"terms": terms, "y_pred": output}
 
     def _set_progress(self, progress):
         self._lambda = self.lambda_adapt * self._factor("lambda_schedule", progress)

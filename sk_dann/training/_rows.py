@@ -10,7 +10,7 @@ from ._devices import has_room_for
 
 def take_rows(X, rows):
     """Cut rows out of an array or a CSR matrix, in C order and writeable."""
-    return X[rows] if sparse.issparse(X) else np.take(X, rows, axis=0)
+    return X[rows] if sparse.issparse(X) else np.ascontiguousarray(X[rows])
 
 
 def to_batch(X, device, dtype, *, transpose=True):
@@ -38,9 +38,11 @@ def to_batch(X, device, dtype, *, transpose=True):
 
 
 def _csr_matrix(X, n_columns, device, dtype):
-    parts = (X.indptr.astype(np.int32, copy=False), X.indices.astype(np.int32, copy=False), X.data)
-    starts, columns, values = (torch.from_numpy(p).to(device, non_blocking=True) for p in parts)
-    return CSRMatrix(starts, columns, values.to(dtype), n_columns)
+    starts = torch.from_numpy(X.indptr.astype(np.int32, copy=False))
+    columns = torch.from_numpy(X.indices.astype(np.int32, copy=False))
+    # The dtype first: not every device has float64.
+    values = torch.from_numpy(X.data).to(dtype)
+    return CSRMatrix(*(part.to(device) for part in (starts, columns, values)), n_columns)
 
 
 class DenseRows:
@@ -91,8 +93,11 @@ class DenseRows:
         start = 0
         for X, wanted in zip(self.arrays, rows, strict=True):
             stop = start + len(wanted)
-            # "clip" writes into `out` directly; all positions are there.
-            np.take(X, wanted, axis=0, out=out[start:stop], mode="clip")
+            if X.flags.c_contiguous:
+                # "clip" writes into `out` directly; all positions are there.
+                np.take(X, wanted, axis=0, out=out[start:stop], mode="clip")
+            else:  # take would copy the whole of it first
+                out[start:stop] = X[wanted]
             start = stop
         if len(self.blank):
             out[:, self.blank] = 0

@@ -2,8 +2,10 @@
 
 import torch
 
-# Steps whose losses are kept before they are added up: a handful of small operations for all.
+# Steps whose losses are kept before they are added up, in a handful of operations for all; fewer
+# where these hold many numbers.
 _AT_ONCE = 64
+_MAX_KEPT = 2**20
 
 
 class EpochTotals:
@@ -20,7 +22,8 @@ class EpochTotals:
     def add(self, terms, domain):
         """Take in the losses of a step, of some members or all, and its rows' domains."""
         shape = terms.n_members, len(domain)
-        if self._steps and (shape != self._shape or len(self._steps) == _AT_ONCE):
+        at_once = min(_AT_ONCE, max(1, _MAX_KEPT // max(terms.size, 1)))
+        if self._steps and (shape != self._shape or len(self._steps) >= at_once):
             self._add_up()
         self._shape = shape
         self._steps.append((terms, domain))

@@ -36,14 +36,15 @@ class TouchedRows:
 
         All columns must be distinct.
         """
-        weight, state = self.layer.weight, self.optimizer.state.pop(self.layer.weight, {})
+        weight = self.layer.weight
+        state = self.optimizer.state.get(weight, {})
         whole = {key: value for key, value in state.items() if _is_like(value, weight)}
         rows = nn.Parameter(weight.detach().index_select(1, columns))
         lent = {key: value.index_select(1, columns) for key, value in whole.items()}
-        if state:
-            self.optimizer.state[rows] = {**state, **lent}
-        self._swap(weight, rows)
         try:
+            self._swap(weight, rows)
+            if state:
+                self.optimizer.state[rows] = {**state, **lent}
             yield
         finally:
             self._swap(rows, weight)

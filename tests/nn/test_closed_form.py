@@ -189,6 +189,27 @@ def test_only_what_is_known_by_heart_is_supported(network, criterion, supported)
     assert ClosedFormStep.supports(network, criterion) is supported
 
 
+def test_what_it_would_compute_wrongly_is_not_supported():
+    network = _network()
+    network.feature_extractor.append(nn.ReLU())  # a second activation
+    assert not ClosedFormStep.supports(network, DANNLoss())
+    network = _network()
+    network.label_predictor[0].weight.requires_grad_(False)
+    assert not ClosedFormStep.supports(network, DANNLoss())
+    network = _network()
+    network.domain_classifier.register_forward_hook(lambda *args: None)
+    assert not ClosedFormStep.supports(network, DANNLoss())
+
+
+def test_the_criterion_may_change_its_weight():
+    network, (X, y, domain) = _network(), _batch()
+    criterion = DANNLoss()
+    step = ClosedFormStep(network, criterion)
+    criterion.domain_weight = 0.0
+    step(X, 1.0, y, domain)
+    assert not network.domain_classifier[0].weight.grad.any()
+
+
 @pytest.mark.parametrize("n_sources", [0, 1, 2])
 def test_terms_of_many_steps_are_those_of_each(n_sources):
     network = _network(n_sources)

@@ -170,3 +170,11 @@ def test_sparse_rows_without_the_columns_that_they_do_not_use():
         assert other.X.rows.to_dense().count_nonzero() == dense.count_nonzero()
         assert torch.equal(other.X.transpose.to_dense(), other.X.rows.to_dense().T)
         assert torch.all(dense[:, blank] == 0)
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda X: np.hstack([X, X])[:, :3]])
+def test_rows_of_any_layout(layout):
+    plain, other = _data(), _data()
+    other = replace(other, X_source=layout(plain.X_source), X_target=layout(plain.X_target))
+    for one, two in zip(_stream(plain).epoch(0), _stream(other).epoch(0), strict=True):
+        assert torch.equal(one.X, two.X)

@@ -1,12 +1,16 @@
 """What skorch's callbacks see of the training loop."""
 
 import copy
+import inspect
+import pickle
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from skorch.callbacks import (
     Callback,
     Checkpoint,
@@ -235,3 +239,102 @@ def test_a_diverging_loss_ends_the_fit_with_advice(moons):
 def test_the_stored_network_holds_no_random_generator(moons):
     module = copy.deepcopy(_fit(moons, dropout=0.5).net_.module_)
     assert all(getattr(m, "generator", None) is None for m in module.modules())
+
+
+# What callbacks may do to the net while it trains.
+
+
+class Do(Callback):
+    """Calls the given function at one of skorch's moments."""
+
+    def __init__(self, moment, what):
+        self.moment = moment
+        self.what = what
+
+    def __getattribute__(self, name):
+        if name.startswith("on_") and name == object.__getattribute__(self, "moment"):
+            return lambda net, **kwargs: self.what(net)
+        return super().__getattribute__(name)
+
+
+def test_the_net_can_be_pickled_while_it_trains(moons, tmp_path):
+    _fit(moons, callbacks=[Checkpoint(monitor=None, f_pickle="a.pkl", dirname=tmp_path)])
+    with open(tmp_path / "a.pkl", "rb") as file:
+        assert pickle.load(file)._closed_form is None
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_frozen_parameters_rest(moons, solver):
+    before = []
+
+    def freeze(net):
+        for parameter in net.module_.feature_extractor.parameters():
+            parameter.requires_grad_(False)
+            before.append(parameter.clone())
+
+    clf = _fit(moons, callbacks=[Do("on_train_begin", freeze)], solver=solver)
+    after = clf.net_.module_.feature_extractor.parameters()
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    assert clf.loss_curve_[-1] != clf.loss_curve_[0]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_hooks_are_called(moons, solver):
+    calls = []
+
+    def register(net):
+        net.optimizer_.register_step_post_hook(lambda *args: calls.append("step"))
+        net.module_.label_predictor.register_forward_hook(lambda *args: calls.append("forward"))
+
+    _fit(moons, callbacks=[Do("on_train_begin", register)], solver=solver)
+    assert calls == ["forward", "step"] * 12
+
+
+def test_looking_into_the_optimizer_starts_nothing(moons):
+    def look(net):
+        for parameter in net.module_.parameters():
+            net.optimizer_.state[parameter].get("exp_avg")
+
+    looked = _fit(moons, callbacks=[Do("on_train_begin", look)])
+    assert looked.loss_curve_ == _fit(moons).loss_curve_
+
+
+def test_decoupled_weight_decay_is_kept(moons):
+    if "decoupled_weight_decay" not in inspect.signature(torch.optim.Adam).parameters:
+        pytest.skip("this torch has no such option")
+    solvers = [
+        partial(torch.optim.Adam, fused=fused, decoupled_weight_decay=True)
+        for fused in (False, True)
+    ]
+    one, other = (_fit(moons, solver=solver, alpha=5.0) for solver in solvers)
+    np.testing.assert_allclose(one.predict_proba(moons[2]), other.predict_proba(moons[2]))
+
+
+def test_batch_callbacks_see_the_whole_model_of_a_large_vocabulary():
+    X = sparse.random(60, 20_000, 0.001, format="csr", random_state=0)
+    shapes = []
+
+    class Look(Callback):
+        def on_batch_end(self, net, **kwargs):
+            shapes.append(next(net.module_.parameters()).shape)
+
+    params = {"hidden_layer_sizes": (3,), "max_iter": 1, "random_state": 0}
+    clf = DANNClassifier(**params, callbacks=[Look()]).fit(X, np.arange(60) % 2, X)
+    assert set(shapes) == {(1, 20_000, 3)}
+    silent = DANNClassifier(**params).fit(X, np.arange(60) % 2, X)
+    np.testing.assert_array_equal(clf.predict_proba(X), silent.predict_proba(X))
+
+
+def test_a_column_that_became_constant_no_longer_counts(moons):
+    X, y, X_tgt = (part.copy() for part in moons)
+    clf = _fit(moons, warm_start=True)
+    X[:, 1] = 0
+    clf.set_params(max_iter=8).fit(X, y, X_tgt)
+    X_tgt[:, 1] += 100
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), clf.predict_proba(X_tgt * [1, 0]))
+
+
+def test_reversed_rows_can_be_predicted(moons):
+    X = moons[2]
+    clf = _fit(moons)
+    np.testing.assert_allclose(clf.predict_proba(X[::-1][:1]), clf.predict_proba(X[-1:]))
