@@ -71,14 +71,27 @@ class MemberGroups:
         domain : Tensor
             That of the batch.
         """
-        # A lone group has nobody to wait for, and no batches to keep.
-        n_steps = 1 if len(self._groups) == 1 else _STEPS_PER_TURN
         try:
-            while turn := [(*s, self._groups[0][0].draw_masks()) for s in islice(steps, n_steps)]:
-                for step, adam in self._groups:
-                    for batch, reversal, learning_rates, masks in turn:
-                        yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
-                        adam.step(step.gradients, learning_rates)
+            if len(self._groups) == 1:
+                yield from self._train_alone(steps)
+            else:
+                yield from self._take_turns(steps)
         finally:
             for _, adam in self._groups:
                 adam.put_back(self._optimizer)
+
+    def _train_alone(self, steps):
+        ((step, adam),) = self._groups
+        for batch, reversal, learning_rates in steps:
+            yield step(batch.X, reversal, *batch.rows), batch.domain
+            adam.step(step.gradients, learning_rates)
+
+    def _take_turns(self, steps):
+        # The masks are those that all members would have drawn in a step together.
+        draw_masks = self._groups[0][0].draw_masks
+        while turn := [(*s, draw_masks()) for s in islice(steps, _STEPS_PER_TURN)]:
+            for step, adam in self._groups:
+                for batch, reversal, learning_rates, masks in turn:
+                    yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
+                    adam.step(step.gradients, learning_rates)
+            del turn, batch  # before the next batches are cut

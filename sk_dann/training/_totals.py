@@ -18,15 +18,19 @@ class EpochTotals:
     def __init__(self):
         self._sums, self._weight = 0.0, 0
         self._steps = []
+        self._shape, self._at_once = None, _AT_ONCE
 
     def add(self, terms, domain):
         """Take in the losses of a step, of some members or all, and its rows' domains."""
         shape = terms.n_members, len(domain)
-        at_once = min(_AT_ONCE, max(1, _MAX_KEPT // max(terms.size, 1)))
-        if self._steps and (shape != self._shape or len(self._steps) >= at_once):
-            self._add_up()
-        self._shape = shape
+        if shape != self._shape:
+            if self._steps:
+                self._add_up()
+            self._shape = shape
+            self._at_once = min(_AT_ONCE, max(1, _MAX_KEPT // max(terms.size, 1)))
         self._steps.append((terms, domain))
+        if len(self._steps) == self._at_once:
+            self._add_up()
 
     def _add_up(self):
         terms, domains = zip(*self._steps, strict=True)
