@@ -100,16 +100,11 @@ def without_nan(records):
 
 
 def share_errors(frame):
-    """Return mean absolute errors of class shares: both estimates', and the source's own."""
-    sources = {
-        "estimated, for training": ("share_error", "estimate"),
-        "estimated, for decisions": ("decision_share_error", "estimate"),
-        "source's": ("share_error", "source-only"),
-    }
+    """Return mean absolute errors of class shares: the estimate's, and the source's own."""
     return [
         {"of": label, "shares": name, "mean": over_seeds(rows[model])[0]}
-        for name, (measure, model) in sources.items()
-        for label, rows in by_group(wide(frame, measure)).items()
+        for name, model in (("estimated", "estimate"), ("source's", "source-only"))
+        for label, rows in by_group(wide(frame, "share_error")).items()
         if model in rows
     ]
 
@@ -193,7 +188,7 @@ def goals(frame, summary):
         limit = {"amazon": 0.06, "tables": 0.05}.get(
             error["of"].partition("-")[0].partition(",")[0]
         )
-        if limit and error["shares"] == "estimated, for training":
+        if limit and error["shares"] == "estimated":
             add(f"error of shares ≤ {limit}", error["of"], error["mean"], error["mean"] <= limit)
     guard = summary["guard"]
     for key in ("fires_where_it_harms", "silent_where_it_gains"):

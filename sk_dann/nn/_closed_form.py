@@ -187,6 +187,11 @@ class ClosedFormTerms:
         domain, log_proba = _losses([step._domain for step in steps])
         return LossTerms(label, domain, log_proba.transpose(-1, -2), steps[0].domain_weight)
 
+    @property
+    def total(self) -> Tensor:
+        """As that of the `LossTerms`."""
+        return self.evaluate().total
+
     def evaluate(self) -> LossTerms:
         """Return the terms."""
         label, domain, log_proba, weight = self.stack([self])

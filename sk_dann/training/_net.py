@@ -276,7 +276,7 @@ class DANNNet(NeuralNet):
 
     def _step(self, batch):
         if self._closed_form is not None:
-            terms = self._closed_form(batch.X, self._lambda, *batch.rows).evaluate()
+            terms = self._closed_form(batch.X, self._lambda, *batch.rows)
             output = self._closed_form.output
         else:
             self.optimizer_.zero_grad(set_to_none=True)
