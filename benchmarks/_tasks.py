@@ -19,7 +19,10 @@ AMAZON_DEVELOPMENT_TASKS = [
 
 
 class Domains(NamedTuple):
-    """Both domains of a task. `y_tgt` tells the true class shares, and no model sees it."""
+    """Both domains of a task.
+
+    `y_tgt` tells the true class shares; the only model that sees it is trained on it, as the limit.
+    """
 
     X_src: Any
     y_src: Any
