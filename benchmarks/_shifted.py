@@ -1,8 +1,9 @@
 """Tasks whose target has other class shares than the source, made from balanced data.
 
-Reviews: rows of a target of Amazon are left out until positives have a given share. Digits and
-wine of scikit-learn, several classes: half of the rows are the source; the other half is changed
-(rotated, blurred, noisy, drifted) and resampled. Half of a target's rows are for testing.
+Reviews: rows of a target of Amazon are left out until positives have a given share. Digits (to
+develop on), wine, breast cancer and iris (to report) of scikit-learn: half of the rows are the
+source; the other half is changed (rotated, blurred, noisy, dimmed, drifted) and resampled. Half of
+a target's rows are for testing.
 """
 
 from functools import lru_cache
@@ -11,7 +12,7 @@ import numpy as np
 from _tasks import Domains
 from amazon import load
 from scipy import ndimage
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -24,8 +25,8 @@ CLASS_SHARES = {
     "graded": lambda n: np.arange(1, n + 1),
     "missing": lambda n: np.arange(n) < (n + 1) // 2,
 }
-DIGITS_CHANGES = ("rotated", "blurred", "noisy")
-WINE_CHANGES = ("drifted",)
+DIGITS_CHANGES = ("rotated", "blurred", "noisy", "dimmed")
+DRIFTED = {"wine": load_wine, "breast cancer": load_breast_cancer, "iris": load_iris}
 
 
 def resample(y, shares, rng):
@@ -73,6 +74,8 @@ def _change(X, change, rng):
             images = ndimage.gaussian_filter(images, (0, 0.8, 0.8))
         case "noisy":
             images = images + 4 * rng.normal(size=images.shape)
+        case "dimmed":
+            images = 0.6 * images + 1.6
         case "drifted":
             scale = X.std(axis=0)
             return X * rng.uniform(0.8, 1.2, X.shape[1]) + scale * rng.uniform(-1, 1, X.shape[1])
@@ -80,8 +83,8 @@ def _change(X, change, rng):
 
 
 def load_classes(data, change, shift, seed):
-    """Return digits or wine with a changed target of other class shares, as float32."""
-    X, y = {"digits": load_digits, "wine": load_wine}[data](return_X_y=True)
+    """Return data of scikit-learn with a changed target of other class shares."""
+    X, y = {"digits": load_digits, **DRIFTED}[data](return_X_y=True)
     rng = np.random.default_rng(seed)
     X_src, X_tgt, y_src, y_tgt = train_test_split(
         X, y, test_size=0.5, stratify=y, random_state=seed
@@ -90,8 +93,13 @@ def load_classes(data, change, shift, seed):
     # Class 0 is not always the rarest.
     shares = rng.permutation(CLASS_SHARES[shift](y.max() + 1))
     rows = resample(y_tgt, shares, rng)
+    return split_and_scale(X_src, y_src, X_tgt[rows], y_tgt[rows], seed)
+
+
+def split_and_scale(X_src, y_src, X_tgt, y_tgt, seed):
+    """Keep half of the target's rows for testing; scale by all others. Return float32."""
     X_tgt, X_test, y_tgt, y_test = train_test_split(
-        X_tgt[rows], y_tgt[rows], test_size=0.5, stratify=y_tgt[rows], random_state=seed
+        X_tgt, y_tgt, test_size=0.5, stratify=y_tgt, random_state=seed
     )
     scaler = StandardScaler().fit(np.concatenate([X_src, X_tgt]))
     X_src, X_tgt, X_test = (scaler.transform(A).astype(np.float32) for A in (X_src, X_tgt, X_test))

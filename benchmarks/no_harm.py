@@ -1,13 +1,13 @@
 """Does adapting do harm where class shares differ between the domains?
 
-Amazon reviews with .1 to .9 of positives in the target (.5 is no shift), natural tables, digits and
-wine. All networks are `DANNClassifier` with its defaults, same input, seeds and steps:
-`source-only` has lambda_adapt=0 and, as `plain DANN`, label_shift=None; `default` has "estimate",
-and `oracle` is told the target's true class shares. `moved` is source-only with its decision moved
-to the default's shares. `target-trained` is source-only trained on the target's training rows and
-their labels: the limit. `LogisticRegression` and `HistGradientBoosting` (dense columns only) are
-scikit-learn's, on the source. The seed draws rows and splits too. Measured on the target's test
-rows.
+Amazon reviews with .1 to .9 of positives in the target (.5 is no shift), natural tables, data of
+several classes, made-up shapes. All networks are `DANNClassifier` with its defaults, same input,
+seeds and steps: `source-only` has lambda_adapt=0 and, as `plain DANN`, label_shift=None; `default`
+has "estimate", and `oracle` is told the target's true class shares. `moved` is source-only with its
+decision moved to the default's shares. `target-trained` is source-only trained on the target's
+training rows and their labels: the limit. `LogisticRegression` and `HistGradientBoosting` (dense
+columns only) are scikit-learn's, on the source. The seed draws rows and splits too. Measured on the
+target's test rows.
 """
 
 import argparse
@@ -22,11 +22,12 @@ import pandas as pd
 import torch
 from _no_harm_report import draw, print_report, summarize
 from _results import provenance, write_json
+from _shapes import SHAPE_SHIFTS, TROUBLES, load_moons, load_shape
 from _shifted import (
     CLASS_SHARES,
     DIGITS_CHANGES,
+    DRIFTED,
     POSITIVE_SHARES,
-    WINE_CHANGES,
     load_classes,
     load_reviews,
 )
@@ -45,7 +46,10 @@ from sk_dann import DANNClassifier, exceptions
 
 RESULTS = Path(__file__).parent / "results" / "no_harm.json"
 N_THREADS = 1
-GROUPS = ("amazon", "amazon-others", "tables", "tables-reported", "classes")
+GROUPS = (
+    *("amazon", "amazon-others", "tables", "tables-reported"),
+    *("classes", "classes-reported", "shapes"),
+)
 # A common one until there are warnings of its own.
 GUARD = getattr(exceptions, "AdaptationWarning", ())
 
@@ -71,11 +75,20 @@ def make_tasks(groups):
         ]
     for group, tables in (("tables", DEVELOPMENT_TABLES), ("tables-reported", REPORTED_TABLES)):
         tasks += [Task(group, "", table.name, partial(load_table, table)) for table in tables]
-    for data, changes in (("digits", DIGITS_CHANGES), ("wine", WINE_CHANGES)):
+    classes = [("classes", "digits", change) for change in DIGITS_CHANGES]
+    classes += [("classes-reported", data, "drifted") for data in DRIFTED]
+    for group, data, change in classes:
         tasks += [
-            Task("classes", shift, f"{data} {change}", partial(load_classes, data, change, shift))
-            for change in changes
+            Task(group, shift, f"{data} {change}", partial(load_classes, data, change, shift))
             for shift in CLASS_SHARES
+        ]
+    tasks += [
+        Task("shapes", f"{share}", "moons", partial(load_moons, share)) for share in POSITIVE_SHARES
+    ]
+    for trouble in TROUBLES:
+        tasks += [
+            Task("shapes", shift, trouble, partial(load_shape, trouble, shift))
+            for shift in SHAPE_SHIFTS
         ]
     return [task for task in tasks if task.group in groups]
 
