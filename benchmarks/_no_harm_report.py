@@ -14,6 +14,8 @@ MEASURES = ("accuracy", "AUC", "balanced")
 ABOUT, COLUMNS = ("of", "measure", "model"), ("mean", "standard_error")
 # Worst tasks are looked for among those with more rows of either domain: others are chance.
 MIN_ROWS = 400
+# Groups with shares of positives, and what the figure calls them.
+PANELS = {"amazon": "reviews, development", "amazon-others": "reviews, others", "shapes": "moons"}
 HARM = -3.0  # points of accuracy that plain DANN loses: a guard must speak
 
 
@@ -247,20 +249,29 @@ def pivot(records, digits):
 
 
 def draw(summary, path):
-    """Draw the accuracy on reviews against the share of positives, one line for each model."""
+    """Draw accuracy against the share of positives in the target, one line for each model."""
     means = pd.DataFrame(summary["means"], columns=[*ABOUT, *COLUMNS])
-    parts = means["of"].str.extract(r"^(amazon(?:-others)?) (0\.\d)$")
+    parts = means["of"].str.extract(rf"^({'|'.join(PANELS)}) (0\.\d)$")
     means = means.assign(part=parts[0], share=parts[1].astype(float)).dropna(subset="share")
     means = means[means["measure"] == "accuracy"]
     names = means["part"].unique()
-    figure = Figure(figsize=(4.5 * len(names), 3.5), layout="constrained")
+    figure = Figure(figsize=(1.5 + 3.5 * len(names), 3.5), layout="constrained")
     all_axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    lines = {}
     for axes, name in zip(all_axes, names, strict=True):
-        for model, rows in means[means["part"] == name].groupby("model"):
-            rows = rows.sort_values("share")
-            axes.errorbar(rows["share"], rows["mean"], rows["standard_error"], label=model)
-        title = {"amazon": "development tasks", "amazon-others": "other tasks"}[name]
-        axes.set(title=title, xlabel="share of positives in the target")
+        of_part = means[means["part"] == name].sort_values("share")
+        for k, model in enumerate(MODELS):
+            rows = of_part[of_part["model"] == model]
+            if rows.empty:
+                continue
+            style = {"color": f"C{k}", "marker": ".", "linestyle": "-"}
+            if model == "target-trained":
+                style = {"color": "grey", "linestyle": "--"}
+            lines[model] = axes.errorbar(
+                rows["share"], rows["mean"], rows["standard_error"], **style
+            )
+        axes.set(title=PANELS[name], xlabel="share of positives in the target")
     all_axes[0].set_ylabel("accuracy on the target")
-    all_axes[-1].legend()
+    shown = [model for model in MODELS if model in lines]
+    figure.legend([lines[model] for model in shown], shown, loc="outside right center")
     figure.savefig(path, dpi=150)

@@ -11,6 +11,7 @@ target's test rows.
 """
 
 import argparse
+import json
 import time
 import warnings
 from dataclasses import dataclass
@@ -200,16 +201,31 @@ def run_task(task, seed):
 
 
 def run_all(tasks, seeds, n_jobs):
-    """Return a frame with a row for each task, seed and model."""
+    """Return a record for each task, seed and model."""
     jobs = [delayed(run_task)(task, seed) for task in tasks for seed in seeds]
     runs = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     progress = tqdm(runs, total=len(jobs), unit="task", leave=False, disable=None)
-    return pd.DataFrame([record for records in progress for record in records])
+    return [record for records in progress for record in records]
 
 
-def to_json(frame, summary, args):
+def read_added(paths, groups):
+    """Return the contents of earlier files, none of which holds a group that is there already."""
+    added = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    found = [*groups, *(g for earlier in added for g in {run["group"] for run in earlier["runs"]})]
+    twice = {group for group in found if found.count(group) > 1}
+    if twice:
+        raise SystemExit(f"--groups and --add give these groups twice: {sorted(twice)}")
+    return added
+
+
+def to_json(frame, summary, args, added):
     """Return everything as what JSON can hold."""
-    settings = {"seeds": args.seeds, "n_threads": N_THREADS, "n_jobs": args.n_jobs}
+    settings = {"groups": args.groups, "seeds": args.seeds, "n_threads": N_THREADS}
+    settings |= {"n_jobs": args.n_jobs}
+    results = {"runs", *summary}
+    settings["added"] = [
+        {key: value for key, value in earlier.items() if key not in results} for earlier in added
+    ]
     runs = [
         {key: value for key, value in record.items() if not (np.isscalar(value) and pd.isna(value))}
         for record in frame.to_dict("records")
@@ -220,10 +236,20 @@ def to_json(frame, summary, args):
 def parse_args():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS)
+    parser.add_argument(
+        "--groups", nargs="*", choices=GROUPS, default=GROUPS, help="none to report --add alone"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on")
     parser.add_argument("--n-jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH")
+    parser.add_argument(
+        "--add",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="report over the runs of these earlier files too",
+    )
     parser.add_argument("--figure", type=Path, metavar="PATH", help="draw accuracy against shift")
     return parser.parse_args()
 
@@ -231,10 +257,13 @@ def parse_args():
 def main():
     """Run, print the tables, write the JSON."""
     args = parse_args()
-    frame = run_all(make_tasks(args.groups), range(args.seeds), args.n_jobs)
+    added = read_added(args.add, args.groups)
+    runs = [run for earlier in added for run in earlier["runs"]]
+    runs += run_all(make_tasks(args.groups), range(args.seeds), args.n_jobs)
+    frame = pd.DataFrame(runs)
     summary = summarize(frame)
     print_report(summary)
-    write_json(args.json, to_json(frame, summary, args))
+    write_json(args.json, to_json(frame, summary, args, added))
     if args.figure:
         draw(summary, args.figure)
 
