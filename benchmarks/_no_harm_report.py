@@ -271,6 +271,7 @@ def draw(summary, path):
                 rows["share"], rows["mean"], rows["standard_error"], **style
             )
         axes.set(title=PANELS[name], xlabel="share of positives in the target")
+        axes.set_xticks(of_part["share"].unique())
     all_axes[0].set_ylabel("accuracy on the target")
     shown = [model for model in MODELS if model in lines]
     figure.legend([lines[model] for model in shown], shown, loc="outside right center")
