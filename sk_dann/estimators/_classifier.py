@@ -309,7 +309,7 @@ class DANNClassifier(
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
-        label_shift=None,
+        label_shift="estimate",
         class_weight=None,
         device="auto",
         random_state=None,

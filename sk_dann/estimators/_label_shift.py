@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from scipy import sparse
 
+from ..nn import SparseBatch
 from ..shift import class_shares, estimate_class_shares, no_estimate
 from ..training import BatchStream, DANNNet, infer, label_log_proba, member_log_proba
 from ._assembly import count_epochs, make_net, touches_few_rows
@@ -13,7 +16,15 @@ _N_FOLDS = 3
 # Of which every fold has some.
 _MIN_CLASS_ROWS = 5
 # Share of the adapted network's epochs that the source-only networks are trained for.
-_EPOCHS = 0.25
+_EPOCHS = 0.2
+# Each split of the columns gives two halves.
+_N_SPLITS = 6
+_MIN_COLUMNS = 4
+# Of a domain; more tell the shares no better than the network can.
+_MAX_ROWS = 10_000
+# And of those that half of the columns are looked at in: the same rows for all halves, so that
+# nothing but the columns makes the difference.
+_MAX_VIEW_ROWS = 1000
 
 
 @dataclass
@@ -26,23 +37,69 @@ class SourceOnly:
     net: DANNNet
     fold: np.ndarray
 
-    def out_of_fold(self, data):
-        """Log-probabilities of the source rows' classes, by the network that does not know them."""
-        log_proba = infer(
-            self.net.module_, data.X_source, member_log_proba, self.net.device, data.source_rows
-        )
-        return log_proba[np.arange(len(self.fold)), self.fold]
+    def out_of_fold(self, data, rows, look=None):
+        """Log-probabilities of source rows' classes, by the network that does not know them."""
+        log_proba = self._of_members(data.X_source, data.source_rows[rows], look)
+        return log_proba[np.arange(len(rows)), self.fold[rows]]
 
-    def on_target(self, data):
-        """Log-probabilities of the target rows' classes: (n_members, n_target, n_classes)."""
-        log_proba = infer(
-            self.net.module_, data.X_target, member_log_proba, self.net.device, data.target_rows
-        )
-        return log_proba.swapaxes(0, 1)
+    def on_target(self, data, rows):
+        """Log-probabilities of target rows' classes: (n_members, len(rows), n_classes)."""
+        return self._of_members(data.X_target, data.target_rows[rows]).swapaxes(0, 1)
+
+    def on_target_by_turns(self, data, rows, look):
+        """Log-probabilities of target rows' classes, of each row by one of the networks."""
+        log_proba = self._of_members(data.X_target, data.target_rows[rows], look)
+        turns = np.arange(len(rows))
+        return log_proba[turns, turns % log_proba.shape[1]]
+
+    def _of_members(self, X, rows, look=None):
+        def read(network, batch):
+            return member_log_proba(network, batch if look is None else look(batch))
+
+        return infer(self.net.module_, X, read, self.net.device, rows)
 
     def log_proba(self, X):
         """Log-probabilities of the classes, averaged over the networks."""
         return infer(self.net.module_, X, label_log_proba, self.net.device)
+
+
+@dataclass
+class HalfOfColumns:
+    """Shows a network half of the columns of a batch, and of the others nothing.
+
+    Parameters
+    ----------
+    shown : Tensor of bool of shape (n_features,)
+    filling : Tensor of shape (n_features,) or None
+        What stands in the hidden columns of dense rows; those of sparse rows are zero.
+    """
+
+    shown: torch.Tensor
+    filling: torch.Tensor | None
+
+    def __call__(self, batch):
+        if isinstance(batch, SparseBatch):
+            rows = batch.rows
+            values = rows.values * self.shown[rows.columns]
+            return batch._replace(rows=rows._replace(values=values))
+        return torch.where(self.shown, batch, self.filling)
+
+
+def halve_columns(data, rng, dtype, device):
+    """Split the columns in two at random, some times over; yield what shows each of the halves."""
+    n_columns = data.X_source.shape[1]
+    if n_columns < _MIN_COLUMNS:
+        return
+    filling = None
+    if not sparse.issparse(data.X_source):
+        rows = rng.permutation(data.source_rows)[:_MAX_ROWS]
+        mean = data.X_source[rows].mean(axis=0, dtype=float)
+        filling = torch.as_tensor(mean, dtype=dtype, device=device)
+    for _ in range(_N_SPLITS):
+        first = np.zeros(n_columns, dtype=bool)
+        first[rng.permutation(n_columns)[: n_columns // 2]] = True
+        for shown in (first, ~first):
+            yield HalfOfColumns(torch.from_numpy(shown).to(device), filling)
 
 
 def assign_folds(strata, n_folds, rng):
@@ -100,12 +157,24 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
         reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
         return no_estimate(estimator.class_shares_, reason), None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
+    rng = np.random.default_rng([seed, 2])
+    source, target = (rng.permutation(n)[:_MAX_ROWS] for n in (len(data.y), len(data.target_rows)))
+    few_source, few_target = source[:_MAX_VIEW_ROWS], target[:_MAX_VIEW_ROWS]
+    weight = data.domain_weight
     estimate = estimate_class_shares(
-        source_only.out_of_fold(data),
-        data.y,
-        source_only.on_target(data),
+        source_only.out_of_fold(data, source),
+        data.y[source],
+        source_only.on_target(data, target),
+        views=(
+            (
+                source_only.out_of_fold(data, few_source, half),
+                source_only.on_target_by_turns(data, few_target, half),
+            )
+            for half in halve_columns(data, rng, dtype, device)
+        ),
+        view_rows=np.arange(len(few_source)),
         # Class weights are a matter of the decision; calibration takes them out of the scores.
-        sample_weight=data.domain_weight,
+        sample_weight=None if weight is None else weight[source],
         seed=seed,
     )
     return estimate, source_only

@@ -124,9 +124,37 @@ def resample_calibration(log_proba, y, calibration, weight):
     problem, rows = _problem_of(log_proba, y, occurs)
     weight = weight[:, rows] / weight[:, rows].sum(axis=1, keepdims=True)
     start = problem.to_parameters(calibration.temperature, calibration.bias[occurs])
-    hessian = problem.hessian(start, weight.mean(axis=0))
-    step = np.linalg.lstsq(hessian, problem.gradient(start, weight).T, rcond=1e-12)[0].T
-    return problem.to_calibration(start - np.clip(step, -2, 2), occurs)
+    found = problem.newton(start, weight, weight.mean(axis=0))
+    return problem.to_calibration(found, occurs)
+
+
+def follow_calibration(log_proba, y, weight, like, calibration, n_steps=3):
+    """Calibration of scores that resemble others whose calibration is known, by Newton steps.
+
+    Parameters
+    ----------
+    log_proba : array of shape (n, C)
+    y : array of int of shape (n,)
+    weight : array of shape (n,)
+    like : array of shape (n, C)
+        Other scores of the same rows.
+    calibration : Calibration
+        Fitted to them.
+    n_steps : int, default=3
+
+    Returns
+    -------
+    Calibration
+    """
+    occurs = np.isfinite(calibration.bias)
+    known, _ = _problem_of(like, y, occurs)
+    # Standardised scores have like parameters.
+    parameters = known.to_parameters(calibration.temperature, calibration.bias[occurs])
+    problem, rows = _problem_of(log_proba, y, occurs)
+    weight = weight[rows] / weight[rows].sum()
+    for _ in range(n_steps):
+        parameters = problem.newton(parameters, weight, weight)
+    return problem.to_calibration(parameters, occurs)
 
 
 def _problem_of(log_proba, y, occurs):
@@ -182,6 +210,13 @@ class _Problem:
         penalty = np.full(parameters.size, parameters[1:].mean())
         penalty[0] = _PENALTY * self._log_temperature(parameters)
         return weight @ np.column_stack([by_temperature, residual]) + penalty
+
+    def newton(self, parameters, weight, mean_weight):
+        """Step down; for weights of shape (B, n) from the same point, by the mean's curvature."""
+        curvature = self.hessian(parameters, mean_weight)
+        slope = self.gradient(parameters, weight)
+        step = np.linalg.lstsq(curvature, slope.T, rcond=1e-12)[0].T
+        return parameters - np.clip(step, -2, 2)
 
     def hessian(self, parameters, weight):
         """Fisher's information: never indefinite, and the Hessian itself at the minimum."""
