@@ -3,7 +3,70 @@
 import sys
 import warnings
 
-__all__ = ["NoTargetWarning", "StoredElsewhereWarning", "UntransformedTargetWarning"]
+__all__ = [
+    "AdaptationWarning",
+    "CollapsedClassWarning",
+    "LabelShiftWarning",
+    "NoTargetWarning",
+    "SeparableDomainsWarning",
+    "SourceAccuracyWarning",
+    "StoredElsewhereWarning",
+    "UncertainSharesWarning",
+    "UntransformedTargetWarning",
+]
+
+
+class AdaptationWarning(UserWarning):
+    """Adapting seems to have done harm, or it cannot be told; nothing is changed by it.
+
+    The common base of the warnings that `fit` gives when it has adapted. They see no target label,
+    so they can be wrong either way; how often is in the README.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import AdaptationWarning
+    >>> warnings.simplefilter("error", AdaptationWarning)  # rather no model than a doubtful one
+    """
+
+
+class LabelShiftWarning(AdaptationWarning):
+    """With ``label_shift=None``: classes seem to occur in the target in other shares.
+
+    Networks that were trained on the source alone find shares that differ by more than .1 (half
+    the sum of the differences), beyond two standard errors. Making the domains indistinguishable
+    then forces rows into the wrong class (Zhao et al., ICML 2019).
+    """
+
+
+class UncertainSharesWarning(AdaptationWarning):
+    """The target's class shares cannot be told: more than they has changed.
+
+    The likelihood alone (EM) would have the shares differ by more than .25, but halves of the
+    columns contradict each other, or nothing but one class would be left.
+    """
+
+
+class CollapsedClassWarning(AdaptationWarning):
+    """Of a class that 5 % or more of the target's rows should have, less than a tenth is predicted.
+
+    What should be is what is predicted on the source, times the ratio of the class's shares.
+    """
+
+
+class SeparableDomainsWarning(AdaptationWarning):
+    """In the last epoch the domain classifier was right on more than 90 % of the rows.
+
+    The features still tell the domains apart, so the source's and the target's rows never met: the
+    supports are disjoint, or λ is too small.
+    """
+
+
+class SourceAccuracyWarning(AdaptationWarning):
+    """The adapted network knows the source worse than networks that did not adapt.
+
+    It has 5 % fewer of its own training rows right than they have of rows that they never saw.
+    """
 
 
 class NoTargetWarning(UserWarning):

@@ -39,6 +39,7 @@ from ._assembly import (
     touches_few_rows,
 )
 from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._guard import warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
@@ -431,12 +432,13 @@ class DANNClassifier(
         try:
             if last is None:
                 self._settle_shares(data, active, seed, dtype, device)
+            balanced = data
             if not np.array_equal(self.target_class_shares_, self.class_shares_):
                 weight = balance_domains(data, self.target_class_shares_)
-                data = data.with_labels(data.y, data.label_weight, weight)
+                balanced = data.with_labels(data.y, data.label_weight, weight)
             blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
             stream = BatchStream(
-                data, self.batch_size, seed, device, dtype, blank=blank, compact=compact
+                balanced, self.batch_size, seed, device, dtype, blank=blank, compact=compact
             )
             n_epochs = count_epochs(self.max_iter, len(stream))
             if len(net.history) >= n_epochs:
@@ -448,6 +450,8 @@ class DANNClassifier(
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
+        if data.X_target is not None and self.lambda_adapt > 0:
+            warn_of_harm(self, data, seed)
 
     def _settle_shares(self, data, active, seed, dtype, device):
         """Find the class shares of both domains, once for all of training."""
@@ -456,10 +460,13 @@ class DANNClassifier(
         given = check_shares(self.label_shift, n_classes)
         self.target_class_shares_ = self.class_shares_ if given is None else given
         self.share_estimate_, self._source_only = None, None
-        if isinstance(self.label_shift, str) and data.X_target is not None:
+        # With None for the guard alone, which has nothing to guard where nothing is adapted.
+        wanted = given is None and (self.label_shift is not None or self.lambda_adapt > 0)
+        if wanted and data.X_target is not None:
             self.share_estimate_, self._source_only = estimate_shares(
                 self, data, active, seed, dtype, device
             )
+        if self.share_estimate_ is not None and self.label_shift is not None:
             self.target_class_shares_ = self.share_estimate_.target_shares
 
     def _read_history(self, with_target):

@@ -31,11 +31,13 @@ _MAX_VIEW_ROWS = 1000
 class SourceOnly:
     """Networks that never saw the target, one a fold of the source rows.
 
-    `fold` of shape (n_source,) names the one that has not learned from a row.
+    `fold` of shape (n_source,) names the one that has not learned from a row, `accuracy` is
+    theirs on such rows.
     """
 
     net: DANNNet
     fold: np.ndarray
+    accuracy: float | None = None
 
     def out_of_fold(self, data, rows, look=None):
         """Log-probabilities of source rows' classes, by the network that does not know them."""
@@ -160,9 +162,12 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     rng = np.random.default_rng([seed, 2])
     source, target = (rng.permutation(n)[:_MAX_ROWS] for n in (len(data.y), len(data.target_rows)))
     few_source, few_target = source[:_MAX_VIEW_ROWS], target[:_MAX_VIEW_ROWS]
-    weight = data.domain_weight
+    weight = None if data.domain_weight is None else data.domain_weight[source]
+    log_proba = source_only.out_of_fold(data, source)
+    hits = log_proba.argmax(axis=1) == data.y[source]
+    source_only.accuracy = float(np.average(hits, weights=weight))
     estimate = estimate_class_shares(
-        source_only.out_of_fold(data, source),
+        log_proba,
         data.y[source],
         source_only.on_target(data, target),
         views=(
@@ -174,7 +179,7 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
         ),
         view_rows=np.arange(len(few_source)),
         # Class weights are a matter of the decision; calibration takes them out of the scores.
-        sample_weight=None if weight is None else weight[source],
+        sample_weight=weight,
         seed=seed,
     )
     return estimate, source_only

@@ -193,7 +193,8 @@ def estimate_class_shares(
         log_odds = _log_odds(best, shares)
         interval = expit(log_odds + ndtri([[0.05], [0.95]]) * error)
         shift = log_odds - _log_odds(shares, shares)
-        if np.sum(shift**2) <= significance**2 * np.sum(variance):
+        # By the classes' shares: else a class of a few rows, of which little is known, decides.
+        if shares @ shift**2 <= significance**2 * (shares @ variance):
             reason = f"the shift is less than {significance:g} standard errors of its estimate"
     else:
         error, interval = np.full(len(shares), np.inf), _anything(shares)

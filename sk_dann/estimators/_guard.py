@@ -1,0 +1,135 @@
+"""What can be seen without target labels that says that adapting did harm, or may have done."""
+
+import numpy as np
+
+from ..exceptions import (
+    CollapsedClassWarning,
+    LabelShiftWarning,
+    SeparableDomainsWarning,
+    SourceAccuracyWarning,
+    UncertainSharesWarning,
+    warn_user,
+)
+from ..training import infer, label_log_proba
+
+# Found on the development tasks of benchmarks/no_harm.py, see "When adapting hurts" in the README.
+# All but the accuracies are sums over the classes of how far shares lie apart, halved.
+_SHIFT = 0.1
+_DOUBTFUL_SHIFT = 0.25
+_SEPARABLE = 0.9
+_LOST_ACCURACY = 0.05
+# A class that is predicted this rarely in the target, as a part of what is expected, is gone.
+_COLLAPSED = 0.1
+# Classes that are predicted more rarely than this in the source may well be missing by chance.
+_COMMON = 0.05
+
+_MAX_ROWS = 10_000
+_MIN_TARGET_ROWS = 50
+
+
+def warn_of_harm(estimator, data, seed):
+    """Warn of every sign of harm that a fitted estimator shows, of each once.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+    data : DomainData
+        What it was fitted to, with target rows.
+    seed : int
+        Which rows are looked at, if there are many.
+    """
+    if estimator.share_estimate_ is not None:
+        _judge_shares(estimator)
+    if estimator.domain_accuracy_ is not None and estimator.domain_accuracy_ > _SEPARABLE:
+        warn_user(
+            f"The domain classifier still tells {estimator.domain_accuracy_:.0%} of the rows' "
+            "domains: the features were not made alike, so next to nothing was adapted, or what "
+            "was is arbitrary. Are there columns that give the domain away, such as a date or "
+            "another unit? Without them, or with a larger lambda_adapt or max_iter, it may work.",
+            SeparableDomainsWarning,
+        )
+    rng = np.random.default_rng([seed, 3])
+    source, target = (rng.permutation(n)[:_MAX_ROWS] for n in (len(data.y), len(data.target_rows)))
+    network, device = estimator.net_.module_, estimator.net_.device
+    on_source = infer(network, data.X_source, label_log_proba, device, data.source_rows[source])
+    on_target = infer(network, data.X_target, label_log_proba, device, data.target_rows[target])
+    _judge_accuracy(estimator, data, on_source, source)
+    if len(target) >= _MIN_TARGET_ROWS:
+        _judge_predictions(estimator, on_source, estimator._for_target(on_target))
+
+
+def _judge_shares(estimator):
+    estimate = estimator.share_estimate_
+    source, found = estimate.source_shares, estimate.target_shares
+    corrects = estimator.label_shift is not None
+    shift, doubtful = _distance(found, source), _distance(estimate.em_shares, source)
+    # A reason that lies in too few rows or in scores that say nothing has an infinite error.
+    is_finite = np.isfinite(estimate.standard_error).all()
+    if not corrects and shift > _SHIFT:
+        warn_user(
+            f"The class shares of the target seem to differ: {_compare(estimator, found)}. "
+            "Adapting with label_shift=None makes the predicted shares alike and so puts rows into "
+            'the wrong class. label_shift="estimate" corrects for it, lambda_adapt=0 leaves '
+            "adapting.",
+            LabelShiftWarning,
+        )
+    elif is_finite and doubtful > _DOUBTFUL_SHIFT and (estimate.reason or estimate.at_edge):
+        done = "They were taken for the source's"
+        if not estimate.reason and corrects:
+            done = f"A cautious estimate was taken ({_compare(estimator, found)})"
+        warn_user(
+            "The class shares of the target cannot be told: the classes themselves look different "
+            f"there. {done}; if the truth is far from that, adapting does harm. Pass them as "
+            "label_shift if you know them, or compare with source_only_proba on rows that you can "
+            "label.",
+            UncertainSharesWarning,
+        )
+
+
+def _judge_accuracy(estimator, data, log_proba, rows):
+    if estimator._source_only is None:
+        return
+    before = estimator._source_only.accuracy
+    weight = None if data.domain_weight is None else data.domain_weight[rows]
+    now = np.average(log_proba.argmax(axis=1) == data.y[rows], weights=weight)
+    noise = 2 * np.sqrt(before * (1 - before) / len(rows))
+    if now < before - _LOST_ACCURACY - noise:
+        warn_user(
+            f"Adapting cost accuracy on the source itself: {now:.0%} of its training rows are "
+            f"right, where networks without adaptation have {before:.0%} of rows right that they "
+            "did not learn from. Lower lambda_adapt, or train longer.",
+            SourceAccuracyWarning,
+        )
+
+
+def _judge_predictions(estimator, on_source, on_target):
+    n_classes = len(estimator.classes_)
+    expected, found = (
+        np.bincount(log_proba.argmax(axis=1), minlength=n_classes) / len(log_proba)
+        for log_proba in (on_source, on_target)
+    )
+    expected = expected * estimator.target_class_shares_ / estimator.class_shares_
+    gone = (found < _COLLAPSED * expected) & (expected > _COMMON)
+    if gone.any():
+        names = ", ".join(str(name) for name in estimator.classes_[gone])
+        warn_user(
+            f"Next to no target row is predicted as {names}, though "
+            f"{expected[gone].sum():.0%} would be expected: unless the target lacks it, adapting "
+            "has moved its rows into other classes. Look at the predictions, and compare with "
+            "source_only_proba.",
+            CollapsedClassWarning,
+        )
+
+
+def _distance(shares, others):
+    """Total variation."""
+    return np.abs(shares - others).sum() / 2
+
+
+def _compare(estimator, shares):
+    """Name the class whose share differs most."""
+    k = np.argmax(np.abs(shares - estimator.class_shares_))
+    return (
+        f"{shares[k]:.0%} rather than {estimator.class_shares_[k]:.0%} of class "
+        f"{estimator.classes_[k]}"
+    )
