@@ -139,7 +139,7 @@ class DANNClassifier(
         trained in place, a class is called without arguments. Sparse rows reach them dense, a
         batch at a time. With `n_estimators` above 1, members from one instance start from the
         same weights.
-    label_shift : "estimate", None or array-like of shape (n_classes,), default=None
+    label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
         the target's class shares the source rows are weighted in the domain loss, so that both
@@ -149,11 +149,12 @@ class DANNClassifier(
         - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
           the source rows of that class out of the domain game.
         - "estimate" finds the shares without labels, from networks trained on folds of the source
-          alone (:mod:`sk_dann.shift`). Where it cannot, the source's are taken, and
-          `share_estimate_` says why. The estimate takes every difference in how often a class is
-          *predicted* for one in how often it occurs: where the classes themselves look different
-          in the target, it can be far off and do harm. Look whether `target_class_shares_` is
-          plausible.
+          alone (:mod:`sk_dann.shift`). Where it cannot, or finds a shift of less than two
+          standard errors, the source's are taken, and `share_estimate_` says why. A difference in
+          how often a class is *predicted* is taken for one in how often it occurs if random
+          halves of the columns agree on it: where the classes themselves look different in the
+          target, in all columns alike, the estimate can be far off and do harm. Look whether
+          `target_class_shares_` is plausible.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -222,7 +223,7 @@ class DANNClassifier(
     make of them, so they could only be noise on the target.
 
     Adapting makes the predicted class shares of the target resemble the source's. Where the true
-    shares differ much, it can do harm.
+    shares differ much and `label_shift` is None, it can do harm.
 
     Without a target, weighted rows are equivalent to repeated rows as long as a step holds all of
     them. Mini-batches as such are not, since they are drawn regardless of the weights.
