@@ -1,6 +1,7 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
 import copy
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -657,9 +658,11 @@ class DANNClassifier(
         state = super().__getstate__()
         if "net_" not in state:
             return state
-        cpu = torch.device("cpu")
-        net = self.net_ if self.net_.device == cpu else copy.deepcopy(self.net_).to(cpu)
-        return {**state, "net_": net, "_versions": current_versions()}
+        state = {**state, "net_": _on_cpu(self.net_), "_versions": current_versions()}
+        if state.get("_source_only") is not None:
+            source_only = self._source_only
+            state["_source_only"] = replace(source_only, net=_on_cpu(source_only.net))
+        return state
 
     def __setstate__(self, state):
         state = dict(state)
@@ -667,9 +670,17 @@ class DANNClassifier(
         super().__setstate__(state)
         if versions is not None:
             compare_versions(versions)
-            self.net_.to(device_here(self.device))
+            device = device_here(self.device)
+            self.net_.to(device)
+            if state.get("_source_only") is not None:
+                self._source_only.net.to(device)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _on_cpu(net):
+    cpu = torch.device("cpu")
+    return net if net.device == cpu else copy.deepcopy(net).to(cpu)

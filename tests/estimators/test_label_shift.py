@@ -13,7 +13,7 @@ from torch import nn
 
 from sk_dann import DANNClassifier
 from sk_dann.domains import DomainData
-from sk_dann.estimators import _label_shift
+from sk_dann.estimators import _classifier, _label_shift
 from sk_dann.estimators._label_shift import (
     HalfOfColumns,
     assign_folds,
@@ -482,3 +482,18 @@ def test_a_class_whose_rows_have_no_weight_ends_in_no_correction(shifted):
     weight = np.where(y == 1, np.arange(600) >= 597, 1.0)
     clf = DANNClassifier(random_state=0, max_iter=1).fit(X, y, X_tgt, sample_weight=weight)
     assert clf.share_estimate_.reason == "a class has only 3 source rows, fewer than 5"
+
+
+def test_source_only_networks_go_where_the_adapted_one_goes(shifted, monkeypatch):
+    clf = DANNClassifier(**{**SMALL, "max_iter": 1}, random_state=0).fit(*shifted[:3])
+    # Stored for the CPU.
+    moved = []
+    monkeypatch.setattr(_classifier, "_on_cpu", lambda net: moved.append(net) or net)
+    state = clf.__getstate__()
+    assert moved == [clf.net_, clf._source_only.net]
+    # And loaded onto the device; every machine has this one.
+    monkeypatch.setattr(_classifier, "device_here", lambda device: torch.device("meta"))
+    other = DANNClassifier()
+    other.__setstate__(pickle.loads(pickle.dumps(state)))
+    for net in (other.net_, other._source_only.net):
+        assert {parameter.device.type for parameter in net.module_.parameters()} == {"meta"}
