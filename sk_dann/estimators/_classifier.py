@@ -1,6 +1,7 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
 import copy
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -140,21 +141,23 @@ class DANNClassifier(
         trained in place, a class is called without arguments. Sparse rows reach them dense, a
         batch at a time. With `n_estimators` above 1, members from one instance start from the
         same weights.
-    label_shift : "estimate", None or array-like of shape (n_classes,), default=None
+    label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
         the target's class shares the source rows are weighted in the domain loss, so that both
         sides have the same shares, and predictions take them for granted.
 
-        - None leaves the source's shares, as in the paper.
+        - None leaves the source's shares, as in the paper. They are estimated all the same, and
+          `fit` warns if adapting without them seems to do harm.
         - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
           the source rows of that class out of the domain game.
         - "estimate" finds the shares without labels, from networks trained on folds of the source
-          alone (:mod:`sk_dann.shift`). Where it cannot, the source's are taken, and
-          `share_estimate_` says why. The estimate takes every difference in how often a class is
-          *predicted* for one in how often it occurs: where the classes themselves look different
-          in the target, it can be far off and do harm. Look whether `target_class_shares_` is
-          plausible.
+          alone (:mod:`sk_dann.shift`). Where it cannot, or finds a shift of less than two
+          standard errors, the source's are taken, and `share_estimate_` says why. A difference in
+          how often a class is *predicted* is taken for one in how often it occurs if random
+          halves of the columns agree on it: where the classes themselves look different in the
+          target, in all columns alike, the estimate can be far off and do harm. Look whether
+          `target_class_shares_` is plausible.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -199,8 +202,8 @@ class DANNClassifier(
         Shares that predictions are made for; those of the source if nothing was estimated or
         given.
     share_estimate_ : sk_dann.shift.ShareEstimate or None
-        How the shares were estimated and how sure they are. None unless ``"estimate"`` had a
-        target to look at.
+        How the shares were estimated and how sure they are. None if `label_shift` holds the
+        shares, or if nothing is adapted (no target, or ``lambda_adapt=0`` without "estimate").
     n_source_domains_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -223,7 +226,8 @@ class DANNClassifier(
     make of them, so they could only be noise on the target.
 
     Adapting makes the predicted class shares of the target resemble the source's. Where the true
-    shares differ much, it can do harm.
+    shares differ much and `label_shift` is None, it can do harm. Signs of harm that can be seen
+    without labels are warned of, see :class:`sk_dann.exceptions.AdaptationWarning`.
 
     Without a target, weighted rows are equivalent to repeated rows as long as a step holds all of
     them. Mini-batches as such are not, since they are drawn regardless of the weights.
@@ -397,6 +401,9 @@ class DANNClassifier(
             If there is neither `X_tgt` nor `sample_domain`.
         UntransformedTargetWarning
             If `X_tgt` seems not to have passed the source's preprocessing.
+        AdaptationWarning
+            If adapting seems to have done harm, or it cannot be told: each sign has a class of
+            its own in :mod:`sk_dann.exceptions`.
         """
         last = self.net_ if self.warm_start and hasattr(self, "net_") else None
         X = check_source(self, X, reset=last is None)
@@ -512,8 +519,8 @@ class DANNClassifier(
     def source_only_proba(self, X):
         """Class probabilities without adaptation, by networks that never saw the target.
 
-        They are the networks, one a fold of the source rows, that ``label_shift="estimate"``
-        learns the target's class shares from; averaged, and for the source's class shares.
+        They are the networks, one a fold of the source rows, that the target's class shares are
+        learned from; averaged, and for the source's class shares.
 
         Parameters
         ----------
@@ -526,17 +533,20 @@ class DANNClassifier(
         Raises
         ------
         ValueError
-            If there are none: without ``label_shift="estimate"``, without a target, or where a
-            class has too few rows for folds.
+            If there are none: where `label_shift` holds the shares, where nothing is adapted
+            (no target, or ``lambda_adapt=0`` with ``label_shift=None``), or where a class has too
+            few rows for folds.
         """
         check_is_fitted(self, "net_")
         if self._source_only is None:
-            reason = f"label_shift={self.label_shift!r}"
-            if isinstance(self.label_shift, str):
-                reason = self.share_estimate_.reason if self.share_estimate_ else "no target"
+            reason = "nothing was adapted"
+            if self.share_estimate_ is not None:
+                reason = self.share_estimate_.reason
+            elif self.label_shift is not None and not isinstance(self.label_shift, str):
+                reason = "label_shift holds the class shares"
             raise ValueError(
-                "source_only_proba needs the source-only networks that fit trains for "
-                f'label_shift="estimate" and a target; there are none here: {reason}.'
+                "source_only_proba needs the source-only networks that fit trains to estimate the "
+                f"target's class shares; there are none here: {reason}."
             )
         return np.exp(self._source_only.log_proba(check_rows(self, X)))
 
@@ -663,9 +673,11 @@ class DANNClassifier(
         state = super().__getstate__()
         if "net_" not in state:
             return state
-        cpu = torch.device("cpu")
-        net = self.net_ if self.net_.device == cpu else copy.deepcopy(self.net_).to(cpu)
-        return {**state, "net_": net, "_versions": current_versions()}
+        state = {**state, "net_": _on_cpu(self.net_), "_versions": current_versions()}
+        if state.get("_source_only") is not None:
+            source_only = self._source_only
+            state["_source_only"] = replace(source_only, net=_on_cpu(source_only.net))
+        return state
 
     def __setstate__(self, state):
         state = dict(state)
@@ -673,9 +685,17 @@ class DANNClassifier(
         super().__setstate__(state)
         if versions is not None:
             compare_versions(versions)
-            self.net_.to(device_here(self.device))
+            device = device_here(self.device)
+            self.net_.to(device)
+            if state.get("_source_only") is not None:
+                self._source_only.net.to(device)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _on_cpu(net):
+    cpu = torch.device("cpu")
+    return net if net.device == cpu else copy.deepcopy(net).to(cpu)

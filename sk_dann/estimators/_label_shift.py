@@ -1,6 +1,6 @@
 """Source-only networks, and the class shares of the target that they tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,9 +81,7 @@ class HalfOfColumns:
 
     def __call__(self, batch):
         if isinstance(batch, SparseBatch):
-            rows = batch.rows
-            values = rows.values * self.shown[rows.columns]
-            return batch._replace(rows=rows._replace(values=values))
+            return batch.mask_columns(self.shown)
         return torch.where(self.shown, batch, self.filling)
 
 
@@ -94,7 +92,7 @@ def halve_columns(data, rng, dtype, device):
         return
     filling = None
     if not sparse.issparse(data.X_source):
-        rows = rng.permutation(data.source_rows)[:_MAX_ROWS]
+        rows = rng.permutation(data.source_rows[_weighted_rows(data)])[:_MAX_ROWS]
         mean = data.X_source[rows].mean(axis=0, dtype=float)
         filling = torch.as_tensor(mean, dtype=dtype, device=device)
     for _ in range(_N_SPLITS):
@@ -102,6 +100,12 @@ def halve_columns(data, rng, dtype, device):
         first[rng.permutation(n_columns)[: n_columns // 2]] = True
         for shown in (first, ~first):
             yield HalfOfColumns(torch.from_numpy(shown).to(device), filling)
+
+
+def _weighted_rows(data):
+    """Positions of the source rows that have weight; what the others hold is no matter."""
+    weight = data.domain_weight
+    return np.arange(len(data.y)) if weight is None else np.flatnonzero(weight > 0)
 
 
 def assign_folds(strata, n_folds, rng):
@@ -153,14 +157,14 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     source_only : SourceOnly or None
         None if a class has too few rows for folds.
     """
-    n_classes = len(estimator.classes_)
-    counts = np.bincount(data.y, minlength=n_classes)
+    shares, rows = estimator.class_shares_, _weighted_rows(data)
+    counts = np.bincount(data.y[rows], minlength=len(shares))
     if counts.min() < _MIN_CLASS_ROWS:
         reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
-        return no_estimate(estimator.class_shares_, reason), None
+        return no_estimate(shares, reason), None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
     rng = np.random.default_rng([seed, 2])
-    source, target = (rng.permutation(n)[:_MAX_ROWS] for n in (len(data.y), len(data.target_rows)))
+    source, target = (rng.permutation(r)[:_MAX_ROWS] for r in (rows, len(data.target_rows)))
     few_source, few_target = source[:_MAX_VIEW_ROWS], target[:_MAX_VIEW_ROWS]
     weight = None if data.domain_weight is None else data.domain_weight[source]
     log_proba = source_only.out_of_fold(data, source)
@@ -182,7 +186,10 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
         sample_weight=weight,
         seed=seed,
     )
-    return estimate, source_only
+    # The source's shares are those of all its rows, to the last bit where nothing is corrected.
+    unmoved = np.array_equal(estimate.target_shares, estimate.source_shares)
+    target_shares = shares if unmoved else estimate.target_shares
+    return replace(estimate, source_shares=shares, target_shares=target_shares), source_only
 
 
 def balance_domains(data, shares):

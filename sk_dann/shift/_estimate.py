@@ -115,7 +115,7 @@ def estimate_class_shares(
     threshold : float, default=0.1
         How much smaller the others are made, see `shrink_shares`.
     n_bootstrap : int, default=20
-        Replicates of the rows behind the standard error.
+        Replicates of the rows behind the standard error, at least 2.
     seed : int, default=0
         Of their weights.
 

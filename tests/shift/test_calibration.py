@@ -6,7 +6,7 @@ from scipy.optimize import check_grad
 from scipy.special import log_softmax
 
 from sk_dann.shift import Calibration, calibrate, class_shares, fit_calibration
-from sk_dann.shift._calibration import _Problem, resample_calibration
+from sk_dann.shift._calibration import _Problem, follow_calibration, resample_calibration
 
 
 def _noisy_scores(n_classes, seed, n=200):
@@ -153,6 +153,45 @@ def test_one_newton_step_comes_near_a_fit_with_the_new_weights():
         assert resampled.temperature[i] == pytest.approx(exact.temperature, rel=0.02)
         assert resampled.bias[i] == pytest.approx(exact.bias, abs=0.05)
     assert calibrate(log_proba, resampled).shape == (5, 1000, 3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("scale", [0.2, 1, 5])
+def test_a_calibration_is_followed_to_scores_by_half_of_the_columns(n_classes, scale):
+    rng = np.random.default_rng(0)
+    y = np.arange(900) % n_classes
+    centres = rng.normal(scale=0.5, size=(n_classes, 10))
+    x = rng.normal(centres[y])
+    # Too sure, and by the half columns less or more so.
+    each = 2 * (x[:, None] * centres - centres**2 / 2)
+    scores = log_softmax(each.sum(axis=2), axis=1)
+    weight = rng.uniform(0, 2, 900)
+    known = fit_calibration(scores, y, weight)
+    for columns in (slice(0, 5), slice(5, 10), slice(0, 10, 2)):
+        half = log_softmax(scale * each[..., columns].sum(axis=2), axis=1)
+        followed = calibrate(half, follow_calibration(half, y, weight, scores, known))
+        fitted = calibrate(half, fit_calibration(half, y, weight))
+        np.testing.assert_allclose(np.exp(followed), np.exp(fitted), atol=0.005)
+
+
+def test_a_calibration_is_followed_where_there_is_nothing_to_find():
+    log_proba, y = _noisy_scores(3, seed=0)
+    known, weight = fit_calibration(log_proba, y), np.ones(len(y))
+    # The scores themselves; and some that say nothing, of which only the shares can be had.
+    same = follow_calibration(log_proba, y, weight, log_proba, known)
+    assert same.temperature == pytest.approx(known.temperature, rel=1e-6)
+    assert same.bias == pytest.approx(known.bias, abs=1e-6)
+    flat = np.full_like(log_proba, -np.log(3))
+    proba = np.exp(calibrate(flat, follow_calibration(flat, y, weight, log_proba, known)))
+    assert proba.mean(axis=0) == pytest.approx(class_shares(y, 3), abs=0.01)
+
+
+def test_a_calibration_is_followed_without_a_class_that_does_not_occur():
+    log_proba, y = _noisy_scores(3, seed=0)
+    y, weight = np.where(y == 1, 0, y), np.ones(len(y))
+    known = fit_calibration(log_proba, y)
+    bias = follow_calibration(log_proba / 2, y, weight, log_proba, known).bias
+    assert np.isneginf(bias).tolist() == [False, True, False]
 
 
 def test_abstention_calibrates_alike(three_classes):

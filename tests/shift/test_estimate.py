@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from sk_dann.shift import em_shares, estimate_class_shares, no_estimate, shrink_shares
-from sk_dann.shift._estimate import why_not
+from sk_dann.shift import (
+    calibrate,
+    em_shares,
+    estimate_class_shares,
+    no_estimate,
+    shrink_shares,
+)
+from sk_dann.shift._estimate import _spread, is_edge, why_not
+
+INSIGNIFICANT = "the shift is less than 2 standard errors of its estimate"
 
 
 @given(n_classes=st.integers(2, 5), seed=st.integers(0, 10_000))
@@ -16,7 +24,7 @@ def test_a_source_that_is_its_own_target_has_not_shifted(n_classes, seed):
     y = np.append(np.repeat(np.arange(n_classes), 10), rng.integers(0, n_classes, 150))
     scores = 3 * log_softmax(rng.normal(2 * np.eye(n_classes)[y]), axis=1)
     estimate = estimate_class_shares(scores, y, scores, n_bootstrap=10)
-    assert estimate.reason is None
+    assert estimate.reason == INSIGNIFICANT
     assert np.array_equal(estimate.target_shares, estimate.source_shares)
     for shares in (estimate.mean_posterior, estimate.em_shares, estimate.black_box):
         assert shares == pytest.approx(estimate.source_shares, abs=1e-5)
@@ -112,8 +120,9 @@ def _refused(source, y, target, **kwargs):
     assert np.array_equal(estimate.target_shares, estimate.source_shares)
     assert np.array_equal(estimate.interval[0], np.zeros_like(estimate.source_shares))
     assert np.array_equal(estimate.interval[1], np.ones_like(estimate.source_shares))
+    assert np.all(np.isposinf(estimate.standard_error))
     for field in dataclasses.fields(estimate):
-        if field.name not in ("reason", "calibration"):
+        if field.name not in ("reason", "calibration", "standard_error"):
             assert np.isfinite(getattr(estimate, field.name)).all(), field.name
     return estimate.reason
 
@@ -148,6 +157,7 @@ def test_a_target_of_a_single_class_ends_in_no_correction(draw_scores):
     source, y = draw_scores([200, 200, 200], seed=0, distance=4)
     target, _ = draw_scores([0, 200, 0], seed=1, distance=4)
     assert _refused(source, y, target) == "there seems to be nothing but class 1 in the target"
+    assert estimate_class_shares(source, y, target).at_edge
 
 
 def test_a_missing_class_is_no_reason(draw_scores):
@@ -165,8 +175,48 @@ def test_the_mean_posterior_holds_an_estimate_that_runs_to_the_edge(draw_scores)
     target = np.log(np.tile([0.35, 0.65], (200, 1)))
     estimate = estimate_class_shares(source, y, target)
     assert estimate.em_shares[0] < 0.01
+    assert estimate.at_edge
     assert estimate.reason is None
     assert estimate.target_shares[0] > 0.3
+    # The mean posterior, and nothing of EM.
+    expected = shrink_shares(estimate.mean_posterior, [0.5, 0.5], 0.1)
+    assert estimate.target_shares == pytest.approx(expected)
+    low, high = estimate.interval
+    assert np.all(low < estimate.mean_posterior)
+    assert np.all(estimate.mean_posterior < high)
+    # And of views too.
+    moved = np.log(np.tile([0.45, 0.55], (200, 1)))
+    apart = estimate_class_shares(source, y, target, views=[(source, target), (source, moved)])
+    means = np.array([estimate.mean_posterior, _mean(apart, moved)])
+    log_odds = np.log(means / (1 - means))
+    added = apart.standard_error**2 - estimate.standard_error**2
+    assert added == pytest.approx(log_odds.var(axis=0, ddof=1), rel=1e-3)
+
+
+def _mean(estimate, scores):
+    return np.exp(calibrate(scores, estimate.calibration)).mean(axis=0)
+
+
+def test_away_from_the_edge_em_is_held(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([40, 160], seed=1)
+    assert not estimate_class_shares(source, y, target).at_edge
+
+
+@pytest.mark.parametrize(
+    ("shares", "source_shares", "expected"),
+    [
+        # The rest has .02, less than .05 * .5; then .03, which is more.
+        ([0.98, 0.02], [0.5, 0.5], True),
+        ([0.97, 0.03], [0.5, 0.5], False),
+        # Where it is rare in the source too, .01 is as much as before.
+        ([0.99, 0.01], [0.9, 0.1], False),
+        ([0.996, 0.004], [0.9, 0.1], True),
+        ([0.0, 0.99, 0.01], [0.3, 0.4, 0.3], True),
+        ([0.5, 0.5, 0.0], [0.3, 0.4, 0.3], False),
+    ],
+)
+def test_the_edge_is_where_the_rest_is_nearly_gone(shares, source_shares, expected):
+    assert is_edge(np.array(shares), np.array(source_shares)) is expected
 
 
 def test_what_the_policy_says_of_every_case():
@@ -174,16 +224,20 @@ def test_what_the_policy_says_of_every_case():
         "n_source": np.array([50, 50]),
         "n_target": 100,
         "separation": 0.5,
-        "held": np.array([0.3, 0.7]),
+        "found": np.array([0.3, 0.7]),
+        "source_shares": np.array([0.5, 0.5]),
     }
     assert why_not(**plain) is None
     for change, reason in (
         ({"n_source": np.array([50, 4])}, "a class has only 4 source rows, fewer than 5"),
         ({"n_target": 3}, "the target has only 3 rows, fewer than 20"),
         ({"separation": 0.01}, "the scores on the source rows say next to nothing"),
-        ({"held": np.array([0.001, 0.999])}, "there seems to be nothing but class 1"),
+        ({"found": np.array([0.001, 0.999])}, "there seems to be nothing but class 1"),
+        ({"found": np.array([0.98, 0.02])}, "there seems to be nothing but class 0"),
     ):
         assert why_not(**plain | change).startswith(reason)
+    rare = {"found": np.array([0.98, 0.02]), "source_shares": np.array([0.9, 0.1])}
+    assert why_not(**plain | rare) is None
 
 
 def test_no_estimate_is_the_source():
@@ -191,6 +245,97 @@ def test_no_estimate_is_the_source():
     assert estimate.reason == "why"
     assert estimate.target_shares.tolist() == [0.2, 0.8]
     assert estimate.interval.tolist() == [[0, 0], [1, 1]]
+    assert estimate.standard_error.tolist() == [np.inf, np.inf]
+
+
+def test_spread_of_views_that_say_equally_much_is_the_sample_variance():
+    log_odds = np.array([[0.0, 5.0], [1.0, 5.0], [5.0, 5.0]])
+    # Mean 2: (4 + 1 + 9) / 2.
+    assert _spread(log_odds, [0.3, 0.3, 0.3]) == pytest.approx([7, 0])
+
+
+def test_spread_by_hand_where_a_view_says_twice_as_much():
+    # Weights 1/2, 1/4, 1/4 and mean 1: variance 1/2 + 0 + 1/2; 1 / (1/4 + 1/16 + 1/16) = 8/3 views.
+    assert _spread(np.array([[0.0], [1.0], [3.0]]), [2, 1, 1]) == pytest.approx([1.5 * 8 / 5])
+
+
+@given(n_views=st.integers(2, 12), seed=st.integers(0, 1000))
+def test_spread_of_views(n_views, seed):
+    rng = np.random.default_rng(seed)
+    log_odds, information = rng.normal(size=(n_views, 3)), rng.uniform(0.5, 1, n_views)
+    plain = _spread(log_odds, information)
+    assert np.all(plain > 0)
+    order = rng.permutation(n_views)
+    assert _spread(log_odds[order], information[order]) == pytest.approx(plain)
+    # In units of its own, and wherever zero is.
+    assert _spread(3 * log_odds + 7, information / 9) == pytest.approx(9 * plain)
+    # A view without information has no say.
+    silent = _spread(np.vstack([log_odds, [[50.0, -50, 0]]]), np.append(information, 0))
+    assert silent == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("information", [[0, 0, 0], [1, 0, 0], [1, 0.1, 0.1]])
+def test_where_only_one_view_says_anything_there_is_nothing_to_compare(information):
+    assert _spread(np.array([[1.0], [-3], [7]]), information) == pytest.approx([0])
+
+
+def test_views_that_agree_add_nothing_to_the_error(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([60, 140], seed=1)
+    alone = estimate_class_shares(source, y, target)
+    views = [(source[::2], target)] * 4
+    agreed = estimate_class_shares(
+        source, y, target, views=iter(views), view_rows=np.arange(0, 400, 2)
+    )
+    assert agreed.standard_error == pytest.approx(alone.standard_error, rel=1e-6)
+    assert agreed.reason is None
+    assert np.array_equal(agreed.target_shares, alone.target_shares)
+
+
+def test_views_that_contradict_each_other_undo_the_correction(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([60, 140], seed=1)
+    views = [(source, target + np.array([lean, 0])) for lean in (-2, -1, 0, 1, 2, 3)]
+    apart = estimate_class_shares(source, y, target, views=views)
+    assert apart.reason == INSIGNIFICANT
+    assert np.array_equal(apart.target_shares, apart.source_shares)
+    # What was found remains to be seen.
+    alone = estimate_class_shares(source, y, target)
+    assert np.all(apart.standard_error > 3 * alone.standard_error)
+    assert np.array_equal(apart.em_shares, alone.em_shares)
+    low, high = apart.interval
+    assert np.all(low < alone.interval[0])
+    assert np.all(high > alone.interval[1])
+
+
+def test_views_that_say_nothing_do_not_contradict(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([60, 140], seed=1)
+    rng = np.random.default_rng(0)
+    noise = [log_softmax(rng.normal(size=(400, 2)), axis=1) for _ in range(3)]
+    views = [(source, target)] * 3 + [(n, n[:200] + np.array([0, 3])) for n in noise]
+    estimate = estimate_class_shares(source, y, target, views=views)
+    alone = estimate_class_shares(source, y, target)
+    assert estimate.standard_error == pytest.approx(alone.standard_error, rel=0.1)
+
+
+def test_significance_counts_standard_errors(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([60, 140], seed=1)
+    estimate = estimate_class_shares(source, y, target, threshold=0)
+    share = estimate.target_shares[1]
+    ratio = np.log(share / (1 - share)) / estimate.standard_error[1]
+    below, above = (
+        estimate_class_shares(source, y, target, significance=s).reason
+        for s in (0.999 * ratio, 1.001 * ratio)
+    )
+    assert below is None
+    assert above.startswith(f"the shift is less than {1.001 * ratio:g} standard errors")
+
+
+def test_each_of_several_classifiers_may_see_a_view(draw_scores):
+    (source, y), (target, _) = draw_scores([200, 200], seed=0), draw_scores([60, 140], seed=1)
+    flat, stacked = (
+        estimate_class_shares(source, y, t, views=[(source, t), (source, t + np.array([1, 0]))])
+        for t in (target, np.stack([target, target]))
+    )
+    assert stacked.standard_error == pytest.approx(flat.standard_error, rel=0.02)
 
 
 def test_several_classifiers_see_the_same_rows(draw_scores):
