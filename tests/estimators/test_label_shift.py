@@ -172,8 +172,8 @@ def test_source_only_networks_are_kept(shifted, container):
 def test_where_there_are_no_source_only_networks_an_error_says_why(shifted):
     with pytest.raises(ValueError, match="label_shift holds"):
         _fit(shifted, label_shift=[0.5, 0.5], max_iter=1).source_only_proba(shifted[2])
+    unadapted = _fit(shifted, label_shift=None, lambda_adapt=0, max_iter=1)
     with pytest.raises(ValueError, match="nothing was adapted"):
-        unadapted = _fit(shifted, label_shift=None, lambda_adapt=0, max_iter=1)
         unadapted.source_only_proba(shifted[2])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
