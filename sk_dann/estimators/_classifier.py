@@ -157,7 +157,9 @@ class DANNClassifier(
           how often a class is *predicted* is taken for one in how often it occurs if random
           halves of the columns agree on it: where the classes themselves look different in the
           target, in all columns alike, the estimate can be far off and do harm. Look whether
-          `target_class_shares_` is plausible.
+          `target_class_shares_` is plausible. Source rows that no target row resembles are kept
+          out of the domain game too, if they are a minority far from the rest of the source
+          (:func:`~sk_dann.shift.overlap_cut`); labels are learned from all rows.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as in
         :func:`~sklearn.utils.class_weight.compute_class_weight`.
@@ -440,8 +442,9 @@ class DANNClassifier(
             if last is None:
                 self._settle_shares(data, active, seed, dtype, device)
             balanced = data
-            if not np.array_equal(self.target_class_shares_, self.class_shares_):
-                weight = balance_domains(data, self.target_class_shares_)
+            shares_differ = not np.array_equal(self.target_class_shares_, self.class_shares_)
+            if shares_differ or self._near_rows is not None:
+                weight = balance_domains(data, self.target_class_shares_, self._near_rows)
                 balanced = data.with_labels(data.y, data.label_weight, weight)
             blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
             stream = BatchStream(
@@ -461,20 +464,21 @@ class DANNClassifier(
             warn_of_harm(self, data, seed)
 
     def _settle_shares(self, data, active, seed, dtype, device):
-        """Find the class shares of both domains, once for all of training."""
+        """Find class shares and the source rows near the target, once for all of training."""
         n_classes = len(self.classes_)
         self.class_shares_ = class_shares(data.y, n_classes, data.domain_weight)
         given = check_shares(self.label_shift, n_classes)
         self.target_class_shares_ = self.class_shares_ if given is None else given
-        self.share_estimate_, self._source_only = None, None
+        self.share_estimate_, self._source_only, self._near_rows = None, None, None
         # With None for the guard alone, which has nothing to guard where nothing is adapted.
         wanted = given is None and (self.label_shift is not None or self.lambda_adapt > 0)
         if wanted and data.X_target is not None:
-            self.share_estimate_, self._source_only = estimate_shares(
+            self.share_estimate_, self._source_only, near = estimate_shares(
                 self, data, active, seed, dtype, device
             )
-        if self.share_estimate_ is not None and self.label_shift is not None:
-            self.target_class_shares_ = self.share_estimate_.target_shares
+            if self.label_shift is not None:
+                self.target_class_shares_ = self.share_estimate_.target_shares
+                self._near_rows = near
 
     def _read_history(self, with_target):
         self.history_ = epochs = self.net_.history

@@ -1,13 +1,16 @@
-"""Source-only networks, and the class shares of the target that they tell."""
+"""Source-only networks: the class shares of the target, and the source rows that lie near it."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ..nn import SparseBatch
-from ..shift import class_shares, estimate_class_shares, no_estimate
+from ..shift import class_shares, estimate_class_shares, no_estimate, overlap_cut
 from ..training import BatchStream, DANNNet, infer, label_log_proba, member_log_proba
 from ._assembly import count_epochs, make_net, touches_few_rows
 
@@ -25,6 +28,8 @@ _MAX_ROWS = 10_000
 # And of those that half of the columns are looked at in: the same rows for all halves, so that
 # nothing but the columns makes the difference.
 _MAX_VIEW_ROWS = 1000
+# From which on the Hessian of a classifier of the domains takes longer than many gradients.
+_MANY_FEATURES = 500
 
 
 @dataclass
@@ -57,6 +62,14 @@ class SourceOnly:
     def _of_members(self, X, rows, look=None):
         def read(network, batch):
             return member_log_proba(network, batch if look is None else look(batch))
+
+        return infer(self.net.module_, X, read, self.net.device, rows)
+
+    def features(self, X, rows):
+        """Features that the first network makes of rows: (len(rows), n_hidden)."""
+
+        def read(network, batch):
+            return network.feature_extractor(batch)[0]
 
         return infer(self.net.module_, X, read, self.net.device, rows)
 
@@ -149,19 +162,22 @@ def train_source_only(estimator, data, active, seed, dtype, device):
 
 
 def estimate_shares(estimator, data, active, seed, dtype, device):
-    """Estimate the class shares of the target from networks trained on the source alone.
+    """Estimate what of the source is to meet the target, by networks trained on the source alone.
 
     Returns
     -------
     estimate : ShareEstimate
+        Of the target's class shares.
     source_only : SourceOnly or None
         None if a class has too few rows for folds.
+    near : ndarray of bool of shape (n_source,) or None
+        Source rows that lie near the target, None if all do.
     """
     shares, rows = estimator.class_shares_, _weighted_rows(data)
     counts = np.bincount(data.y[rows], minlength=len(shares))
     if counts.min() < _MIN_CLASS_ROWS:
         reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
-        return no_estimate(shares, reason), None
+        return no_estimate(shares, reason), None, None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
     rng = np.random.default_rng([seed, 2])
     source, target = (rng.permutation(r)[:_MAX_ROWS] for r in (rows, len(data.target_rows)))
@@ -170,6 +186,10 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     log_proba = source_only.out_of_fold(data, source)
     hits = log_proba.argmax(axis=1) == data.y[source]
     source_only.accuracy = float(np.average(hits, weights=weight))
+    near = find_near_rows(source_only, data, few_source, few_target)
+    if near is not None:
+        # Far from the target, scores may mean something else.
+        weight = balance_domains(data, shares, near)[source]
     estimate = estimate_class_shares(
         log_proba,
         data.y[source],
@@ -189,11 +209,54 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     # The source's shares are those of all its rows, to the last bit where nothing is corrected.
     unmoved = np.array_equal(estimate.target_shares, estimate.source_shares)
     target_shares = shares if unmoved else estimate.target_shares
-    return replace(estimate, source_shares=shares, target_shares=target_shares), source_only
+    return replace(estimate, source_shares=shares, target_shares=target_shares), source_only, near
 
 
-def balance_domains(data, shares):
+def find_near_rows(source_only, data, source, target):
+    """Tell which source rows lie near the target, by a classifier of the domains.
+
+    Its features are those of a network that never saw the target: adapted ones look alike
+    everywhere in the end, and choosing by them feeds back.
+
+    Parameters
+    ----------
+    source_only : SourceOnly
+    data : DomainData
+    source, target : ndarray of int
+        Positions of the rows of each domain that the classifier learns from.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_source,) or None
+        None if all do.
+    """
+    X_source = source_only.features(data.X_source, data.source_rows[source])
+    X_target = source_only.features(data.X_target, data.target_rows[target])
+    X = np.concatenate([X_source, X_target])
+    if not np.isfinite(X).all():
+        return None
+    is_target = np.arange(len(X)) >= len(source)
+    solver = "newton-cholesky" if X.shape[1] < _MANY_FEATURES else "lbfgs"
+    domains = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(class_weight="balanced", solver=solver, tol=1e-3, max_iter=500),
+    )
+    log_odds = domains.fit(X, is_target).decision_function(X)
+    cut = overlap_cut(log_odds[~is_target], log_odds[is_target])
+    if cut == -np.inf:
+        return None
+    return domains.decision_function(source_only.features(data.X_source, data.source_rows)) >= cut
+
+
+def balance_domains(data, shares, near=None):
     """Weights of the source rows under which every source domain has the given class shares.
+
+    Parameters
+    ----------
+    data : DomainData
+    shares : ndarray of shape (n_classes,)
+    near : ndarray of bool of shape (n_source,), default=None
+        Rows that are to have weight at all; all if None.
 
     Returns
     -------
@@ -202,8 +265,12 @@ def balance_domains(data, shares):
     weight = (
         np.ones(len(data.y)) if data.domain_weight is None else data.domain_weight.astype(float)
     )
+    if near is not None:
+        weight *= near
     for domain in range(data.n_source_domains):
         rows = data.source_domain == domain
+        if not weight[rows].any():  # all of it is far
+            continue
         present = class_shares(data.y[rows], len(shares), weight[rows])
         ratio = np.divide(shares, present, out=np.zeros(len(shares)), where=present > 0)
         weight[rows] *= ratio[data.y[rows]]

@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sk_dann import DANNClassifier
@@ -500,3 +501,83 @@ def test_source_only_networks_go_where_the_adapted_one_goes(shifted, monkeypatch
     other.__setstate__(pickle.loads(pickle.dumps(state)))
     for net in (other.net_, other._source_only.net):
         assert {parameter.device.type for parameter in net.module_.parameters()} == {"meta"}
+
+
+@pytest.fixture(scope="module")
+def with_far_rows():
+    """Four classes; the last 200 of 600 source rows lie far away, where every class is the next."""
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        y = rng.permutation(np.arange(n) % 4)
+        return rng.normal(size=(n, 10)) + 2.5 * np.eye(4, 10)[y], y
+
+    (X, y), (X_far, y_far), (X_tgt, y_tgt) = draw(400), draw(200), draw(600)
+    X_far[:, 9] += 20
+    X_tgt[:, 4:] += 0.3
+    X, y = np.concatenate([X, X_far]), np.concatenate([y, (y_far + 1) % 4])
+    scaler = StandardScaler().fit(X)
+    return scaler.transform(X), y, scaler.transform(X_tgt), y_tgt
+
+
+IS_NEAR = np.arange(600) < 400
+
+
+def test_source_rows_far_from_the_target_stay_out_of_the_domain_game(with_far_rows):
+    X, y, X_tgt, y_tgt = with_far_rows
+    default = _fit(with_far_rows, max_iter=64)
+    assert np.mean(default._near_rows == IS_NEAR) > 0.97
+    told = _fit(with_far_rows, max_iter=64, label_shift=default.target_class_shares_)
+    assert told._near_rows is None
+    assert default.score(X_tgt, y_tgt) > told.score(X_tgt, y_tgt) + 0.03
+    # Their labels are learned.
+    assert default.score(X[~IS_NEAR], y[~IS_NEAR]) > 0.8
+
+
+def test_sparse_rows_far_from_the_target_are_found(with_far_rows):
+    X, y, X_tgt, _y_tgt = with_far_rows
+    clf = _fit((sparse.csr_matrix(X), y, sparse.csr_matrix(X_tgt)))
+    assert np.mean(clf._near_rows == IS_NEAR) > 0.97
+
+
+def test_a_source_domain_may_be_far_as_a_whole(with_far_rows):
+    X, y, X_tgt, _y_tgt = with_far_rows
+    clf = DANNClassifier(random_state=0, max_iter=20).fit(
+        np.concatenate([X, X_tgt]),
+        np.concatenate([y, np.full(len(X_tgt), -1)]),
+        sample_domain=np.concatenate([np.where(IS_NEAR, 1, 2), np.full(len(X_tgt), -1)]),
+    )
+    assert np.mean(clf._near_rows == IS_NEAR) > 0.97
+    assert np.isfinite(clf.loss_curve_).all()
+
+
+@pytest.mark.parametrize("move", [0.0, 0.7, 6.0])
+def test_domains_that_overlap_or_are_disjoint_have_no_far_rows(move):
+    X, y = _draw([300, 300], seed=0)
+    assert _fit((X, y, _draw([300, 300], seed=1, move=move)[0]), max_iter=2)._near_rows is None
+
+
+def test_warm_start_keeps_the_far_rows_out(with_far_rows, monkeypatch):
+    clf = _fit(with_far_rows, max_iter=20, warm_start=True)
+    near, seen = clf._near_rows, []
+
+    def spy(data, shares, near=None):
+        seen.append(near)
+        return balance_domains(data, shares, near)
+
+    monkeypatch.setattr("sk_dann.estimators._classifier.balance_domains", spy)
+    clf.set_params(max_iter=21).fit(*with_far_rows[:3])
+    assert len(seen) == 1
+    assert seen[0] is near is clf._near_rows
+    assert np.mean(near == IS_NEAR) > 0.97
+
+
+def test_far_rows_get_no_weight_and_leave_the_shares_as_they_are():
+    y, domain = np.array([0, 0, 1, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 0, 1, 1])
+    X = np.zeros((7, 1), dtype=np.float32)
+    data = DomainData(X, np.arange(7), domain, y, X_target=X, target_rows=np.arange(7))
+    near = np.array([True, True, True, False, False, False, False])
+    # Two rows of class 0 against one of class 1; the second domain is far as a whole.
+    assert balance_domains(data, np.array([0.5, 0.5]), near) == pytest.approx(
+        [0.5, 0.5, 1, 0, 0, 0, 0]
+    )
