@@ -143,11 +143,15 @@ def judge_guard(frame):
 
 
 def cost(frame):
-    """Return the median ratio of the default's fit to plain DANN's, by group."""
+    """Return the median ratio of the default's fit to the oracle's, by group.
+
+    The oracle is told the class shares, so it trains no networks to estimate them, as plain DANN
+    does for its warnings.
+    """
     seconds = wide(frame, "fit_seconds")
     if "default" not in seconds:
         return {}
-    ratio = seconds["default"] / seconds["plain DANN"]
+    ratio = seconds["default"] / seconds["oracle"]
     return {
         label: float(rows.median()) for label, rows in {**by_group(ratio), "all": ratio}.items()
     }
@@ -202,7 +206,7 @@ def goals(frame, summary):
         if guard[key] is not None:
             add(f"guard {key.replace('_', ' ')} ≥ .9", "all", guard[key], guard[key] >= 0.9)
     ratio = summary["cost"]["all"]
-    add("cost of default ÷ plain DANN ≤ 1.6", "all", ratio, ratio <= 1.6)
+    add("cost of default ÷ fit without estimate ≤ 1.6", "all", ratio, ratio <= 1.6)
     return found
 
 
@@ -224,7 +228,7 @@ def print_report(summary):
         print("\nWarnings\n" + pd.DataFrame(summary["warnings"]).to_string(index=False))
     print(f"\nGuard of plain DANN: {summary['guard']}")
     if summary["cost"]:
-        print(f"\nFit, default ÷ plain DANN\n{pd.Series(summary['cost']).round(2).to_string()}")
+        print(f"\nSeconds of a fit, default ÷ without estimate (oracle)\n{pd.Series(summary['cost']).round(2).to_string()}")
     if summary["goals"]:
         print("\nGoals\n" + pd.DataFrame(summary["goals"]).round(3).to_string(index=False))
 

@@ -8,11 +8,11 @@ pytest.importorskip("pandas")
     "name",
     [
         "hand-written loop",
-        "DANNClassifier",
-        "DANNClassifier, 16 members",
+        "DANNClassifier, told the shares",
+        "DANNClassifier, told the shares, 16 members",
         "loop, default network",
-        "DANNClassifier, default network",
-        "DANNClassifier, default with label_shift",
+        "DANNClassifier, told the shares, default network",
+        "DANNClassifier, default",
     ],
 )
 def test_contenders_fit_the_same_network(benchmark, name):
