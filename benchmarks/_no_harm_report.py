@@ -228,7 +228,8 @@ def print_report(summary):
         print("\nWarnings\n" + pd.DataFrame(summary["warnings"]).to_string(index=False))
     print(f"\nGuard of plain DANN: {summary['guard']}")
     if summary["cost"]:
-        print(f"\nSeconds of a fit, default ÷ without estimate (oracle)\n{pd.Series(summary['cost']).round(2).to_string()}")
+        ratios = pd.Series(summary["cost"]).round(2).to_string()
+        print(f"\nSeconds of a fit, default ÷ without estimate (oracle)\n{ratios}")
     if summary["goals"]:
         print("\nGoals\n" + pd.DataFrame(summary["goals"]).round(3).to_string(index=False))
 

@@ -6,7 +6,6 @@ import warnings
 __all__ = [
     "AdaptationWarning",
     "CollapsedClassWarning",
-    "LabelShiftWarning",
     "NoTargetWarning",
     "SeparableDomainsWarning",
     "SourceAccuracyWarning",
@@ -20,7 +19,7 @@ class AdaptationWarning(UserWarning):
     """Adapting seems to have done harm, or it cannot be told; nothing is changed by it.
 
     The common base of the warnings that `fit` gives when it has adapted. They see no target label,
-    so they can be wrong either way; how often is in the README.
+    so they can be wrong either way.
 
     Examples
     --------
@@ -30,17 +29,8 @@ class AdaptationWarning(UserWarning):
     """
 
 
-class LabelShiftWarning(AdaptationWarning):
-    """With ``label_shift=None``: classes seem to occur in the target in other shares.
-
-    Networks that were trained on the source alone find shares that differ by more than .1 (half
-    the sum of the differences), beyond two standard errors. Making the domains indistinguishable
-    then forces rows into the wrong class (Zhao et al., ICML 2019).
-    """
-
-
 class UncertainSharesWarning(AdaptationWarning):
-    """The target's class shares cannot be told: more than they has changed.
+    """With ``label_shift="estimate"``: the target's class shares cannot be told.
 
     The likelihood alone (EM) would have the shares differ by more than .25, but halves of the
     columns contradict each other, or nothing but one class would be left.

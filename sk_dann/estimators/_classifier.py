@@ -141,14 +141,13 @@ class DANNClassifier(
         trained in place, a class is called without arguments. Sparse rows reach them dense, a
         batch at a time. With `n_estimators` above 1, members from one instance start from the
         same weights.
-    label_shift : "estimate", None or array-like of shape (n_classes,), default="estimate"
+    label_shift : "estimate", None or array-like of shape (n_classes,), default=None
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
         the target's class shares the source rows are weighted in the domain loss, so that both
         sides have the same shares, and predictions take them for granted.
 
-        - None leaves the source's shares, as in the paper. They are estimated all the same, and
-          `fit` warns if adapting without them seems to do harm.
+        - None leaves the source's shares, as in the paper.
         - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
           the source rows of that class out of the domain game.
         - "estimate" finds the shares without labels, from networks trained on folds of the source
@@ -156,8 +155,9 @@ class DANNClassifier(
           standard errors, the source's are taken, and `share_estimate_` says why. A difference in
           how often a class is *predicted* is taken for one in how often it occurs if random
           halves of the columns agree on it: where the classes themselves look different in the
-          target, in all columns alike, the estimate can be far off and do harm. Look whether
-          `target_class_shares_` is plausible. Source rows that no target row resembles are kept
+          target, in all columns alike, the estimate can be far off and do harm, as it does on some
+          Amazon reviews without any shift of shares. Look whether `target_class_shares_` is
+          plausible. Source rows that no target row resembles are kept
           out of the domain game too, if they are a minority far from the rest of the source
           (:func:`~sk_dann.shift.overlap_cut`); labels are learned from all rows.
     class_weight : dict, "balanced" or None, default=None
@@ -204,8 +204,8 @@ class DANNClassifier(
         Shares that predictions are made for; those of the source if nothing was estimated or
         given.
     share_estimate_ : sk_dann.shift.ShareEstimate or None
-        How the shares were estimated and how sure they are. None if `label_shift` holds the
-        shares, or if nothing is adapted (no target, or ``lambda_adapt=0`` without "estimate").
+        How the shares were estimated and how sure they are. None unless ``"estimate"`` had a
+        target to look at.
     n_source_domains_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -316,7 +316,7 @@ class DANNClassifier(
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
-        label_shift="estimate",
+        label_shift=None,
         class_weight=None,
         device="auto",
         random_state=None,
@@ -470,15 +470,11 @@ class DANNClassifier(
         given = check_shares(self.label_shift, n_classes)
         self.target_class_shares_ = self.class_shares_ if given is None else given
         self.share_estimate_, self._source_only, self._near_rows = None, None, None
-        # With None for the guard alone, which has nothing to guard where nothing is adapted.
-        wanted = given is None and (self.label_shift is not None or self.lambda_adapt > 0)
-        if wanted and data.X_target is not None:
-            self.share_estimate_, self._source_only, near = estimate_shares(
+        if isinstance(self.label_shift, str) and data.X_target is not None:
+            self.share_estimate_, self._source_only, self._near_rows = estimate_shares(
                 self, data, active, seed, dtype, device
             )
-            if self.label_shift is not None:
-                self.target_class_shares_ = self.share_estimate_.target_shares
-                self._near_rows = near
+            self.target_class_shares_ = self.share_estimate_.target_shares
 
     def _read_history(self, with_target):
         self.history_ = epochs = self.net_.history
@@ -537,20 +533,17 @@ class DANNClassifier(
         Raises
         ------
         ValueError
-            If there are none: where `label_shift` holds the shares, where nothing is adapted
-            (no target, or ``lambda_adapt=0`` with ``label_shift=None``), or where a class has too
-            few rows for folds.
+            If there are none: without ``label_shift="estimate"``, without a target, or where a
+            class has too few rows for folds.
         """
         check_is_fitted(self, "net_")
         if self._source_only is None:
-            reason = "nothing was adapted"
-            if self.share_estimate_ is not None:
-                reason = self.share_estimate_.reason
-            elif self.label_shift is not None and not isinstance(self.label_shift, str):
-                reason = "label_shift holds the class shares"
+            reason = f"label_shift={self.label_shift!r}"
+            if isinstance(self.label_shift, str):
+                reason = self.share_estimate_.reason if self.share_estimate_ else "no target"
             raise ValueError(
-                "source_only_proba needs the source-only networks that fit trains to estimate the "
-                f"target's class shares; there are none here: {reason}."
+                "source_only_proba needs the source-only networks that fit trains for "
+                f'label_shift="estimate" and a target; there are none here: {reason}.'
             )
         return np.exp(self._source_only.log_proba(check_rows(self, X)))
 

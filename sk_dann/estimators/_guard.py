@@ -4,7 +4,6 @@ import numpy as np
 
 from ..exceptions import (
     CollapsedClassWarning,
-    LabelShiftWarning,
     SeparableDomainsWarning,
     SourceAccuracyWarning,
     UncertainSharesWarning,
@@ -12,9 +11,8 @@ from ..exceptions import (
 )
 from ..training import infer, label_log_proba
 
-# Found on the development tasks of benchmarks/no_harm.py, see "When adapting hurts" in the README.
+# Found on the development tasks of benchmarks/no_harm.py.
 # All but the accuracies are sums over the classes of how far shares lie apart, halved.
-_SHIFT = 0.1
 _DOUBTFUL_SHIFT = 0.25
 _SEPARABLE = 0.9
 _LOST_ACCURACY = 0.05
@@ -60,23 +58,13 @@ def warn_of_harm(estimator, data, seed):
 
 def _judge_shares(estimator):
     estimate = estimator.share_estimate_
-    source, found = estimate.source_shares, estimate.target_shares
-    corrects = estimator.label_shift is not None
-    shift, doubtful = _distance(found, source), _distance(estimate.em_shares, source)
+    doubtful = np.abs(estimate.em_shares - estimate.source_shares).sum() / 2
     # A reason that lies in too few rows or in scores that say nothing has an infinite error.
     is_finite = np.isfinite(estimate.standard_error).all()
-    if not corrects and shift > _SHIFT:
-        warn_user(
-            f"The class shares of the target seem to differ: {_compare(estimator, found)}. "
-            "Adapting with label_shift=None makes the predicted shares alike and so puts rows into "
-            'the wrong class. label_shift="estimate" corrects for it, lambda_adapt=0 leaves '
-            "adapting.",
-            LabelShiftWarning,
-        )
-    elif is_finite and doubtful > _DOUBTFUL_SHIFT and (estimate.reason or estimate.at_edge):
+    if is_finite and doubtful > _DOUBTFUL_SHIFT and (estimate.reason or estimate.at_edge):
         done = "They were taken for the source's"
-        if not estimate.reason and corrects:
-            done = f"A cautious estimate was taken ({_compare(estimator, found)})"
+        if not estimate.reason:
+            done = f"A cautious estimate was taken ({_compare(estimator, estimate.target_shares)})"
         warn_user(
             "The class shares of the target cannot be told: the classes themselves look different "
             f"there. {done}; if the truth is far from that, adapting does harm. Pass them as "
@@ -119,11 +107,6 @@ def _judge_predictions(estimator, on_source, on_target):
             "source_only_proba.",
             CollapsedClassWarning,
         )
-
-
-def _distance(shares, others):
-    """Total variation."""
-    return np.abs(shares - others).sum() / 2
 
 
 def _compare(estimator, shares):

@@ -8,11 +8,11 @@ pytest.importorskip("pandas")
     "name",
     [
         "hand-written loop",
-        "DANNClassifier, told the shares",
-        "DANNClassifier, told the shares, 16 members",
+        "DANNClassifier",
+        "DANNClassifier, 16 members",
         "loop, default network",
-        "DANNClassifier, told the shares, default network",
-        "DANNClassifier, default",
+        "DANNClassifier, default network",
+        "DANNClassifier, default with label_shift",
     ],
 )
 def test_contenders_fit_the_same_network(benchmark, name):
