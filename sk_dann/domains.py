@@ -101,11 +101,14 @@ class DomainData:
     source_domain : ndarray of int of shape (n_source,)
         0 to S - 1: the domain of each source row.
     y : ndarray of shape (n_source,)
-        Labels of the source rows; for training the positions of their classes, as int64.
+        Labels of the source rows; for training the positions of their classes, as int64, of
+        shape (n_source, n_members) where each member learns labels of its own.
     label_weight, domain_weight : ndarray of shape (n_source,) or (n_source, n_members), or None
         Weights of the source rows in the label loss and in the domain loss.
     X_target : ndarray or CSR matrix of shape (m, d), or None
     target_rows : ndarray of int of shape (n_target,)
+    target_weight : ndarray of shape (n_target,) or (n_target, n_members), or None
+        Weights of the target rows in the domain loss.
     """
 
     X_source: np.ndarray | sparse.spmatrix
@@ -116,20 +119,32 @@ class DomainData:
     domain_weight: np.ndarray | None = None
     X_target: np.ndarray | sparse.spmatrix | None = None
     target_rows: np.ndarray | None = None
+    target_weight: np.ndarray | None = None
 
     @property
     def n_source_domains(self):
         """Number of source domains, S."""
         return int(self.source_domain.max()) + 1
 
-    def with_labels(self, y, label_weight, domain_weight):
+    def with_labels(self, y, label_weight, domain_weight, target_weight=None):
         """Return the same data with the classes' positions and the weights of the losses."""
-        return replace(self, y=y, label_weight=label_weight, domain_weight=domain_weight)
+        return replace(
+            self,
+            y=y,
+            label_weight=label_weight,
+            domain_weight=domain_weight,
+            target_weight=target_weight,
+        )
 
     def without_target(self, label_weight):
         """Return the source alone, with other weights in the label loss."""
         return replace(
-            self, label_weight=label_weight, domain_weight=None, X_target=None, target_rows=None
+            self,
+            label_weight=label_weight,
+            domain_weight=None,
+            X_target=None,
+            target_rows=None,
+            target_weight=None,
         )
 
     def keep_source(self, kept):
@@ -159,7 +174,8 @@ class DomainData:
         """
         rows = self.source_rows
         if self.label_weight is not None:
-            rows = rows[self.label_weight > 0]
+            # For some member: all share the batches.
+            rows = rows[(self.label_weight.reshape(len(rows), -1) > 0).any(axis=1)]
         return is_constant(self.X_source, rows)
 
 

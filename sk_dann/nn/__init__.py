@@ -10,9 +10,10 @@ from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
 from ._members import Members
 from ._network import DANNNetwork, NetworkOutput, make_network
-from ._random import isolated_random_state
+from ._random import MemberGenerators, isolated_random_state
 from ._schedules import constant, dann_lambda, dann_learning_rate
 from ._sparse import CSRMatrix, SparseBatch, sparse_matmul
+from ._stacking import copy_members, finite_members, stack_members
 
 __all__ = [
     "CSRMatrix",
@@ -23,20 +24,24 @@ __all__ = [
     "InputMask",
     "LossTerms",
     "MemberDropout",
+    "MemberGenerators",
     "MemberLinear",
     "Members",
     "NetworkOutput",
     "SparseBatch",
     "average_members",
     "constant",
+    "copy_members",
     "dann_lambda",
     "dann_learning_rate",
     "domain_log_proba",
     "domain_loss",
+    "finite_members",
     "gradient_reversal",
     "isolated_random_state",
     "label_loss",
     "make_network",
     "member_mlp",
     "sparse_matmul",
+    "stack_members",
 ]

@@ -278,6 +278,7 @@ class ClosedFormStep:
         domain: Tensor,
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
+        target_weight: Tensor | None = None,
         *,
         masks: list[Tensor | None] | None = None,
     ) -> ClosedFormTerms:
@@ -289,11 +290,10 @@ class ClosedFormStep:
         masks = iter(self.draw_masks() if masks is None else masks)
         if isinstance(reversal, Tensor) and reversal.dim():
             reversal = reversal[self._members]
-        if label_weight is not None and label_weight.dim() == 2:
-            label_weight = label_weight[self._members]
-        if source_weight is not None and source_weight.dim() == 2:
-            source_weight = source_weight[self._members]
-        n_source = len(y)
+        y, label_weight, source_weight, target_weight = (
+            self._own(values) for values in (y, label_weight, source_weight, target_weight)
+        )
+        n_source = y.shape[-1]
         features, features_saved = self._features.forward(X, masks)
         source_features = features.narrow(2, 0, n_source)
         label_logits, labels_saved = self._labels.forward(source_features, masks)
@@ -311,7 +311,7 @@ class ClosedFormStep:
         logits = domain_logits
         if one_logit:
             logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
-        sides = [(n_source, source_weight), (len(domain) - n_source, None)]
+        sides = [(n_source, source_weight), (len(domain) - n_source, target_weight)]
         targets = self._domain_targets(domain, logits, sides)
         domain_grad, adversarial = _cross_entropy(logits, *targets)
         if one_logit:
@@ -324,6 +324,10 @@ class ClosedFormStep:
         self._features.backward(reversed_grad, features_saved, to_input=False)
         self._last_output = features, label_logits, domain_logits
         return ClosedFormTerms(label, adversarial, domain_weight)
+
+    def _own(self, values: Tensor | None) -> Tensor | None:
+        """Cut these members' part out of what may differ between members."""
+        return values[self._members] if values is not None and values.dim() == 2 else values
 
     def draw_masks(self) -> list[Tensor | None]:
         """Draw the dropout masks of a step, for all members, whichever are computed with."""
@@ -365,16 +369,23 @@ class _Targets:
             shares = [_share(n, weight, logits) for n, weight in sides]
             if len({share.dim() for share in shares}) > 1:  # one side has a weight for each member
                 shares = [share.expand(len(logits), 1, -1) for share in shares]
-            share = torch.cat(shares, dim=-1)
-            return self._onehot.index_select(1, index) * -share, share
+            return self._weigh(index, torch.cat(shares, dim=-1), logits)
         sizes = tuple(n for n, _ in sides)
         if sizes not in self._shares:
             self._shares[sizes] = torch.cat([_share(n, None, logits) for n in sizes], dim=-1)
         share = self._shares[sizes]
+        if index.dim() == 2:
+            return self._weigh(index, share, logits)
         if index is not self._index or index._version != self._version:
             self._index, self._version = index, index._version
-            self._targets = self._onehot.index_select(1, index) * -share
+            self._targets, _ = self._weigh(index, share, logits)
         return self._targets, share
+
+    def _weigh(self, index, share, logits):
+        if index.dim() == 1:
+            return self._onehot.index_select(1, index) * -share, share
+        index = index.unsqueeze(1)  # each member has labels of its own
+        return torch.zeros_like(logits).scatter_(1, index, -share.expand(index.shape)), share
 
 
 def _share(n, weight, like):

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ._random import MemberGenerators
 from ._sparse import SparseBatch, sparse_matmul
 
 
@@ -137,7 +138,7 @@ class MemberDropout(nn.Module):
 
     Attributes
     ----------
-    generator : torch.Generator or None
+    generator : torch.Generator, MemberGenerators or None
         Draws the masks; torch's global generator if None. Training sets it for its duration.
 
     Notes
@@ -166,7 +167,10 @@ class MemberDropout(nn.Module):
         n_members, _, n_units = x.shape
         # Drawn on the CPU in float32, like the weights; K * h numbers are cheap to move.
         shape = (n_members, 1, n_units)
-        draws = torch.rand(shape, dtype=torch.float32, generator=self.generator)
+        if isinstance(self.generator, MemberGenerators):
+            draws = self.generator.rand(shape)
+        else:
+            draws = torch.rand(shape, dtype=torch.float32, generator=self.generator)
         return ((draws >= self.p) / (1 - self.p)).to(x.device, x.dtype, non_blocking=True)
 
     def __getstate__(self):

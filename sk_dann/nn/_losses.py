@@ -28,7 +28,7 @@ def label_loss(logits: Tensor, y: Tensor, weight: Tensor | None = None) -> Tenso
     Parameters
     ----------
     logits : Tensor of shape (K, n_src, C)
-    y : Tensor of int64 of shape (n_src,)
+    y : Tensor of int64 of shape (n_src,) or (K, n_src)
         Positions of the classes.
     weight : Tensor of shape (n_src,) or (K, n_src), default=None
         Weights of the rows; the loss is divided by their sum, so that a row of weight 2 counts
@@ -98,7 +98,11 @@ def average_members(log_proba: Tensor) -> Tensor:
 
 
 def domain_loss(
-    log_proba: Tensor, domain: Tensor, n_source: int, source_weight: Tensor | None = None
+    log_proba: Tensor,
+    domain: Tensor,
+    n_source: int,
+    source_weight: Tensor | None = None,
+    target_weight: Tensor | None = None,
 ) -> Tensor:
     r"""Cross-entropy of the domain classifier, :math:`L_d`: source mean plus target mean.
 
@@ -113,6 +117,7 @@ def domain_loss(
         Position of each row's domain: 0 to S - 1 for the sources, S for the target.
     n_source : int
     source_weight : Tensor of shape (n_source,) or (K, n_source), default=None
+    target_weight : Tensor of shape (n_target,) or (K, n_target), default=None
 
     Returns
     -------
@@ -129,7 +134,7 @@ def domain_loss(
     index = domain.expand(log_proba.shape[0], -1).unsqueeze(-1)
     losses = -log_proba.gather(-1, index).squeeze(-1)
     source = _weighted_mean(losses[:, :n_source], source_weight)
-    return source + losses[:, n_source:].mean(dim=1)
+    return source + _weighted_mean(losses[:, n_source:], target_weight)
 
 
 class LossTerms(NamedTuple):
@@ -212,10 +217,11 @@ class DANNLoss(nn.Module):
         domain: Tensor,
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
+        target_weight: Tensor | None = None,
     ) -> LossTerms:
         label = label_loss(output.label_logits, y, label_weight)
         if output.domain_logits is None:
             return LossTerms(label)
         log_proba = domain_log_proba(output.domain_logits)
-        adversarial = domain_loss(log_proba, domain, len(y), source_weight)
+        adversarial = domain_loss(log_proba, domain, y.shape[-1], source_weight, target_weight)
         return LossTerms(label, adversarial, log_proba, self.domain_weight)

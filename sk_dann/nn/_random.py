@@ -1,9 +1,41 @@
-"""Randomness of modules that draw from torch's global generator."""
+"""Generators: torch's global one for modules that know no other, and one a member."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+
+
+class MemberGenerators:
+    """Draws for each member what a network of that seed alone would draw.
+
+    Members of the same seed get the same numbers, so that whatever else they differ in can be
+    compared.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        One a member.
+
+    Examples
+    --------
+    >>> from sk_dann.nn import MemberGenerators
+    >>> one, other, again = MemberGenerators([0, 1, 0]).rand((3, 2))
+    >>> bool((one == again).all()), bool((one == other).any())
+    (True, False)
+    """
+
+    def __init__(self, seeds: Sequence[int]):
+        distinct = list(dict.fromkeys(seeds))
+        self._generators = [torch.Generator().manual_seed(seed) for seed in distinct]
+        self._places = torch.tensor([distinct.index(seed) for seed in seeds])
+
+    def rand(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw uniform numbers of float32 in [0, 1) for all members, the first axis."""
+        shape = (1, *shape[1:])
+        draws = [torch.rand(shape, dtype=torch.float32, generator=g) for g in self._generators]
+        return torch.cat(draws)[self._places]
 
 
 @contextmanager

@@ -15,8 +15,9 @@ class Batch:
     """One step's rows, source rows first, as tensors on the training device.
 
     `X` has n rows, the other fields describe them: `y`, `label_weight` and `source_weight` the
-    n_source source rows, `domain` all n (0 to S - 1, the target last). If `columns` is not None,
-    `X` holds only those columns of the table.
+    n_source source rows, `target_weight` the others, `domain` all n (0 to S - 1, the target
+    last). Where members differ, `y` and the weights have shape (K, n_source). If `columns` is not
+    None, `X` holds only those columns of the table.
     """
 
     X: torch.Tensor | SparseBatch
@@ -24,6 +25,7 @@ class Batch:
     domain: torch.Tensor
     label_weight: torch.Tensor | None
     source_weight: torch.Tensor | None
+    target_weight: torch.Tensor | None
     columns: torch.Tensor | None = None
 
     def __len__(self):
@@ -32,7 +34,8 @@ class Batch:
     @property
     def rows(self):
         """What the loss wants to know of the rows."""
-        return self.y, self.domain, self.label_weight, self.source_weight
+        weights = self.label_weight, self.source_weight, self.target_weight
+        return self.y, self.domain, *weights
 
 
 def cycle_shuffled(n_rows, length, rng):
@@ -101,14 +104,15 @@ class BatchStream:
             for s, rows in enumerate(self._members)
         ]
         source = np.stack(orders, axis=1).ravel()
-        sides = [self._rows.locate(data.source_rows[source])]
+        sides, target_weight = [self._rows.locate(data.source_rows[source])], None
         if self._n_target:
             rng = self._rng(number, n_domains)
             target = cycle_shuffled(self._n_target, self._length * n_domains, rng)
             sides.append(self._rows.locate(data.target_rows[target]))
-        y = torch.from_numpy(data.y[source]).to(self.device)
-        label_weight = self._weights(data.label_weight, source)
-        source_weight = self._weights(data.domain_weight, source)
+            target_weight = self._of_rows(data.target_weight, target, self.dtype)
+        y = self._of_rows(data.y, source)
+        label_weight = self._of_rows(data.label_weight, source, self.dtype)
+        source_weight = self._of_rows(data.domain_weight, source, self.dtype)
         n_rows = self._step * n_domains
         for start in range(0, len(source), n_rows):
             part = slice(start, start + n_rows)
@@ -117,10 +121,11 @@ class BatchStream:
                 X, columns = X
             yield Batch(
                 X,
-                y[part],
+                y[..., part],
                 self._domain(min(n_rows, len(source) - start)),
                 None if label_weight is None else label_weight[..., part],
                 None if source_weight is None else source_weight[..., part],
+                None if target_weight is None else target_weight[..., part],
                 columns,
             )
 
@@ -134,8 +139,8 @@ class BatchStream:
             self._domains[n_source] = torch.from_numpy(domain).to(self.device)
         return self._domains[n_source]
 
-    def _weights(self, weight, source):
-        if weight is None:
+    def _of_rows(self, values, rows, dtype=None):
+        """Take labels or weights of an epoch's rows: (n,), or (K, n) where members differ."""
+        if values is None:
             return None
-        # (n,), or (n, K) where each member has weights of its own.
-        return torch.from_numpy(weight[source].T).to(self.device, self.dtype)
+        return torch.from_numpy(values[rows].T).to(self.device, dtype)

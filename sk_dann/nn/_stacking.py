@@ -1,0 +1,101 @@
+"""Members of a network one by one: side by side from several networks, copied, looked at."""
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ._layers import MemberLinear
+from ._members import Members
+
+
+def _parts(module: nn.Module) -> Iterator[MemberLinear | Members]:
+    """Yield the modules that have a member axis, but not what is inside of the user's own."""
+    if isinstance(module, MemberLinear | Members):
+        yield module
+    else:
+        for child in module.children():
+            yield from _parts(child)
+
+
+@torch.no_grad()
+def stack_members(networks: Sequence[nn.Module]) -> nn.Module:
+    """Put the members of several networks of one shape side by side, as copies.
+
+    Parameters
+    ----------
+    networks : sequence of DANNNetwork
+
+    Returns
+    -------
+    DANNNetwork
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import make_network, stack_members
+    >>> networks = [make_network(5, 2, n_members=n) for n in (1, 3)]
+    >>> stack_members(networks)(torch.zeros(7, 5)).label_logits.shape
+    torch.Size([4, 7, 2])
+    """
+    stacked = copy.deepcopy(networks[0])
+    parts = [list(_parts(network)) for network in (stacked, *networks)]
+    for mine, *theirs in zip(*parts, strict=True):
+        if isinstance(mine, Members):
+            members = [member for part in theirs for member in part.members]
+            mine.members = nn.ModuleList([copy.deepcopy(member) for member in members])
+        else:
+            for name in ("weight", "bias"):
+                rows = torch.cat([getattr(part, name) for part in theirs])
+                setattr(mine, name, nn.Parameter(rows))
+    return stacked
+
+
+@torch.no_grad()
+def copy_members(source: nn.Module, destination: nn.Module, members: Sequence[int]) -> None:
+    """Give some members of a network the parameters that they have in another one.
+
+    Parameters
+    ----------
+    source, destination : DANNNetwork
+        Of the same shape.
+    members : sequence of int
+    """
+    for mine, theirs in zip(_parts(destination), _parts(source), strict=True):
+        if isinstance(mine, Members):
+            for k in members:
+                mine.members[k].load_state_dict(theirs.members[k].state_dict())
+        else:
+            for own, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+                for k in members:  # fancy indexing would copy them twice
+                    own[k] = other[k]
+
+
+@torch.no_grad()
+def finite_members(network: nn.Module) -> Tensor:
+    """Tell of which members all parameters are finite.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+
+    Returns
+    -------
+    Tensor of bool of shape (K,)
+    """
+
+    def is_finite(values):  # the extremes are undefined if a number is, and take no memory
+        return torch.isfinite(torch.stack(values.flatten(1).aminmax(dim=1))).all(dim=0)
+
+    finite = []
+    for part in _parts(network):
+        if isinstance(part, MemberLinear):
+            finite += [is_finite(parameter) for parameter in part.parameters()]
+        else:
+            by_member = [
+                [is_finite(parameter.reshape(1, -1)) for parameter in member.parameters()]
+                for member in part.members
+            ]
+            finite += [torch.cat(parameters) for parameters in zip(*by_member, strict=True)]
+    return torch.stack(finite).all(dim=0)
