@@ -1,14 +1,31 @@
 """From an estimator's parameters to the net that is trained."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy import sparse
 from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks.scoring import ScoringBase
 
-from ..nn import DANNLoss, constant, dann_lambda, dann_learning_rate, make_network
-from ..training import DANNNet, EpochProgressBar, SettledEarlyStopping, take_rows, to_batch
+from ..nn import (
+    DANNLoss,
+    constant,
+    dann_lambda,
+    dann_learning_rate,
+    make_network,
+    stack_members,
+)
+from ..training import (
+    DANNNet,
+    EpochProgressBar,
+    SettledEarlyStopping,
+    take_rows,
+    to_batch,
+    weight_decay_groups,
+)
 from ._callbacks import ScikitLearnCallbacks
 from ._validation import check_layer_sizes, check_schedule
 
@@ -24,7 +41,26 @@ _MANY_COLUMNS = 2**14
 _MIN_EPOCHS, _MIN_STEPS = 20, 640
 
 
-def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_members):
+@dataclass(frozen=True)
+class MemberParams:
+    """What the members of a net differ in.
+
+    Members of the same seed start from the same weights and drop the same units. A member is
+    trained as a net with its seed, λ and weight decay alone would be; one that diverges is left
+    out.
+
+    Parameters
+    ----------
+    seeds : sequence of K ints
+    lambda_adapt, alpha : ndarray of shape (K,)
+    """
+
+    seeds: Sequence[int]
+    lambda_adapt: np.ndarray
+    alpha: np.ndarray
+
+
+def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_members=1, members=None):
     """Make the net, ready to be trained.
 
     Parameters
@@ -38,7 +74,11 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     dtype : torch.dtype
     device : torch.device
     callbacks : list of skorch callbacks
-    n_members : int
+    n_members : int, default=1
+        Members that are alike, but for the draws from the one `seed`.
+    members : MemberParams, default=None
+        Members that differ, instead; `seed`, `n_members` and the estimator's own λ and weight
+        decay are then of no account.
 
     Returns
     -------
@@ -46,10 +86,17 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     """
     lambda_schedule = check_schedule(estimator.lambda_schedule, LAMBDA_SCHEDULES, "lambda_schedule")
     lr_schedule = check_schedule(estimator.learning_rate, LR_SCHEDULES, "learning_rate")
+    lambda_adapt, alpha = estimator.lambda_adapt, estimator.alpha
+    if members is None:
+        network = _make_network(estimator, data, active, n_members, seed, dtype)
+    else:
+        seed, lambda_adapt, alpha = members.seeds, members.lambda_adapt, members.alpha
+        by_seed = {s: _make_network(estimator, data, active, 1, s, dtype) for s in set(seed)}
+        network = stack_members([by_seed[s] for s in seed])
     net = DANNNet(
-        _make_network(estimator, data, active, n_members, seed, dtype),
+        network,
         criterion=DANNLoss,
-        lambda_adapt=estimator.lambda_adapt,
+        lambda_adapt=lambda_adapt,
         lambda_schedule=lambda_schedule,
         lr_schedule=lr_schedule,
         lr=estimator.learning_rate_init,
@@ -57,9 +104,10 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
         callbacks=callbacks,
         device=device,
         seed=seed,
+        members_may_diverge=members is not None,
         # Only callbacks that the user passed speak, and those are meant to.
         verbose=1,
-        **_solver_params(estimator),
+        **_solver_params(estimator, weight_decay_groups(alpha, dtype, device)),
     )
     try:
         net.initialize()
@@ -67,9 +115,9 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
         raise TypeError(f"solver={estimator.solver!r} or callbacks: {error}") from error
     if not isinstance(net.optimizer_, torch.optim.Optimizer):
         raise TypeError(f"solver={estimator.solver!r} makes no torch optimizer.")
-    if estimator.alpha > 0 and "weight_decay" not in net.optimizer_.defaults:
+    if np.any(alpha > 0) and "weight_decay" not in net.optimizer_.defaults:
         raise ValueError(
-            f"solver={estimator.solver!r} has no weight decay, so alpha={estimator.alpha} would "
+            f"solver={estimator.solver!r} has no weight decay, so alpha={alpha} would "
             "be ignored; set alpha=0."
         )
     return net
@@ -142,7 +190,7 @@ def _make_network(estimator, data, active, n_members, seed, dtype):
     )
 
 
-def _solver_params(estimator):
+def _solver_params(estimator, param_groups):
     solver = estimator.solver
     named = isinstance(solver, str)
     optimizer = SOLVERS[solver] if named else solver
@@ -156,11 +204,7 @@ def _solver_params(estimator):
         )
     params = {
         "optimizer": optimizer,
-        # Biases are left out by name: some solvers decay whatever they are not told about.
-        "optimizer__param_groups": [
-            ("*weight", {"weight_decay": estimator.alpha}),
-            ("*", {"weight_decay": 0}),
-        ],
+        "optimizer__param_groups": param_groups,
     }
     if named:
         params["optimizer__fused"] = True

@@ -1,8 +1,10 @@
 """Training: the skorch net, the batch stream, devices. Arrays in, a trained network out."""
 
 from ._batches import Batch, BatchStream
+from ._decay import weight_decay_groups
 from ._devices import network_dtype, resolve_device
 from ._inference import (
+    MemberValidationRows,
     ValidationRows,
     domain_log_proba_of,
     infer,
@@ -10,6 +12,7 @@ from ._inference import (
     member_features,
     member_log_proba,
 )
+from ._member_stopping import MemberEarlyStopping
 from ._net import DANNNet
 from ._progress import EpochProgressBar
 from ._rows import take_rows, to_batch
@@ -20,6 +23,8 @@ __all__ = [
     "BatchStream",
     "DANNNet",
     "EpochProgressBar",
+    "MemberEarlyStopping",
+    "MemberValidationRows",
     "SettledEarlyStopping",
     "ValidationRows",
     "domain_log_proba_of",
@@ -31,4 +36,5 @@ __all__ = [
     "resolve_device",
     "take_rows",
     "to_batch",
+    "weight_decay_groups",
 ]

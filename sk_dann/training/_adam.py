@@ -2,6 +2,8 @@
 
 import torch
 
+from ._decay import add_member_decay, decay_members
+
 
 def is_plain_adam(optimizer):
     """Tell whether the optimizer is a fused `torch.optim.Adam`, and nobody watches its steps."""
@@ -30,6 +32,7 @@ def adam_step(optimizer):
     ----------
     optimizer : torch.optim.Optimizer
     """
+    decay_members(optimizer)
     if not is_plain_adam(optimizer):
         optimizer.step()
         return
@@ -79,9 +82,11 @@ class MemberAdam:
         for group in optimizer.param_groups:
             params = group["params"]
             states = _states(optimizer, params)
+            decay = group.get("member_decay")
             self._calls.append(
                 (
                     group,
+                    None if decay is None else decay[members],
                     [place[id(p)] for p in params],
                     [p.detach()[members] for p in params],
                     [s["exp_avg"][members] for s in states],
@@ -96,8 +101,12 @@ class MemberAdam:
     def step(self, gradients, learning_rates):
         """Take a step with these gradients, and the learning rate of each parameter group."""
         torch._foreach_add_(self._steps, 1)
-        for (group, places, params, *state), rate in zip(self._calls, learning_rates, strict=True):
-            _call_kernel(group, params, [gradients[i] for i in places], *state, lr=rate)
+        for call, rate in zip(self._calls, learning_rates, strict=True):
+            group, decay, places, params, *state = call
+            own = [gradients[i] for i in places]
+            if decay is not None:
+                add_member_decay(params, own, decay)
+            _call_kernel(group, params, own, *state, lr=rate)
 
     def put_back(self, optimizer):
         """Let the optimizer's state say how many steps were taken, by these members at least."""

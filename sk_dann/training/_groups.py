@@ -2,6 +2,8 @@
 
 from itertools import islice, pairwise
 
+import numpy as np
+
 from ..nn import ClosedFormStep
 from ._adam import MemberAdam
 
@@ -33,6 +35,26 @@ def split_members(network):
     n_groups = min(n_members, -(-n_bytes // _CACHE_BYTES))
     edges = [n_members * i // n_groups for i in range(n_groups + 1)]
     return [slice(*pair) for pair in pairwise(edges)]
+
+
+def running_slices(slices, running):
+    """Leave out the slices of which no member is running, and what others begin and end with.
+
+    Parameters
+    ----------
+    slices : list of slice
+    running : ndarray of bool of shape (K,)
+
+    Returns
+    -------
+    list of slice
+    """
+    trimmed = []
+    for members in slices:
+        places = members.start + np.flatnonzero(running[members])
+        if len(places):
+            trimmed.append(slice(int(places[0]), int(places[-1]) + 1))
+    return trimmed
 
 
 class MemberGroups:

@@ -117,9 +117,32 @@ class ValidationRows:
         # Batches, as skorch counts: they are scored in one go.
         return 1
 
+    def score(self, network, device):
+        """Weighted accuracy of the members' average, by its name in the history."""
+        log_proba = infer(network, self.X, label_log_proba, device, self.rows)
+        hits = log_proba.argmax(axis=1) == self.y
+        return {"valid_acc": float(np.average(hits, weights=self.sample_weight))}
 
-def accuracy(network, validation, device):
-    """Weighted accuracy of the members' average on the validation rows."""
-    log_proba = infer(network, validation.X, label_log_proba, device, validation.rows)
-    hits = log_proba.argmax(axis=1) == validation.y
-    return float(np.average(hits, weights=validation.sample_weight))
+
+@dataclass(frozen=True)
+class MemberValidationRows(ValidationRows):
+    """Labelled rows on which each member is judged by itself.
+
+    `y` and `sample_weight` may have shape (n_rows, n_members): a row of weight 0 is none of a
+    member's.
+    """
+
+    def score(self, network, device):
+        """Weighted accuracies, by their names in the history; NaN of a member without rows."""
+        log_proba = infer(network, self.X, member_log_proba, device, self.rows)
+        y = self.y if self.y.ndim == 2 else self.y[:, None]
+        hits = log_proba.argmax(axis=2) == y
+        weight = np.ones(len(y)) if self.sample_weight is None else self.sample_weight
+        weight = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], hits.shape)
+        total = weight.sum(axis=0)
+        scores = np.full(hits.shape[1], np.nan)
+        np.divide((hits * weight).sum(axis=0), total, out=scores, where=total > 0)
+        return {
+            "valid_acc": float(scores[total > 0].mean()),
+            "member_valid_acc": scores.tolist(),
+        }

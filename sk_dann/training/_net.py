@@ -4,24 +4,16 @@ import copy
 import dis
 import math
 import os
-from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from ..nn import (
-    ClosedFormStep,
-    MemberDropout,
-    MemberLinear,
-    Members,
-    constant,
-    isolated_random_state,
-)
+from ..nn import ClosedFormStep, MemberLinear, constant, finite_members
 from ._adam import adam_step, is_plain_adam
-from ._groups import MemberGroups, split_members
-from ._inference import accuracy
+from ._groups import MemberGroups, running_slices, split_members
+from ._random import seeded
 from ._totals import EpochTotals
 from ._touched import TouchedRows
 
@@ -51,12 +43,16 @@ class DANNNet(NeuralNet):
 
     Parameters
     ----------
-    lambda_adapt : float
-        λ of the paper.
+    lambda_adapt : float or array-like of shape (K,)
+        λ of the paper, of all members or of each.
     lambda_schedule, lr_schedule : callable of training progress in [0, 1]
         Factors of `lambda_adapt` and of `lr`.
-    seed : int
-        Of the dropout masks.
+    seed : int or sequence of K ints
+        Of the dropout masks: one from which all members draw, or one each. With one each, a
+        member draws what a network of that seed alone would, and so do all members of that seed.
+    members_may_diverge : bool, default=False
+        Go on without the members whose weights are no longer finite, instead of raising. The
+        losses in the history are then those of the others.
     **kwargs
         Those of `skorch.NeuralNet`.
 
@@ -64,8 +60,13 @@ class DANNNet(NeuralNet):
     ----------
     history : skorch.history.History
         An epoch holds ``train_loss`` (the minimised sum), ``label_loss``, ``domain_loss``,
-        ``domain_accuracy``, ``lambda_adapt``, ``lr``, ``dur`` (seconds) and, with validation
-        rows, ``valid_acc``.
+        ``domain_accuracy``, ``lambda_adapt`` (a list if members have their own), ``lr``, ``dur``
+        (seconds) and, with validation rows, ``valid_acc``.
+    lost_ : ndarray of bool of shape (K,)
+        With `members_may_diverge`, the members that did; they predict NaN.
+    running_ : ndarray of bool of shape (K,)
+        The members that have neither diverged nor been stopped. Groups of members of which none
+        is running are left out of training.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class DANNNet(NeuralNet):
         lambda_schedule=constant,
         lr_schedule=constant,
         seed=0,
+        members_may_diverge=False,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -82,6 +84,7 @@ class DANNNet(NeuralNet):
         self.lambda_schedule = lambda_schedule
         self.lr_schedule = lr_schedule
         self.seed = seed
+        self.members_may_diverge = members_may_diverge
         vars(self).update(_NOT_TRAINING)
 
     @property
@@ -106,6 +109,9 @@ class DANNNet(NeuralNet):
         self
         """
         self.max_epochs = n_epochs
+        self.running_ = np.ones(len(finite_members(self.module_)), dtype=bool)
+        self.lost_ = ~self.running_
+        self._final_lambda = self._member_lambda()
         try:
             self.notify("on_train_begin", X=stream, y=None)
             self._rest_blank_columns(stream.blank)
@@ -125,11 +131,18 @@ class DANNNet(NeuralNet):
                 self.optimizer_.zero_grad(set_to_none=True)
                 if self.history and "train_loss" not in self.history[-1]:
                     del self.history[-1]  # an epoch that was broken off
-        # The extremes are undefined if a number is, and take no memory to find.
-        extremes = [torch.stack(parameter.aminmax()) for parameter in self.module_.parameters()]
-        if not torch.isfinite(torch.cat(extremes)).all():
+        if not (self.members_may_diverge or finite_members(self.module_).all()):
             raise ValueError(f"Training diverged in its last step: {self._advice()}")
         return self
+
+    def _member_lambda(self):
+        """Return λ in the shape in which it meets the features' gradient."""
+        if np.ndim(self.lambda_adapt) == 0:
+            return self.lambda_adapt
+        like = next(self.module_.parameters())
+        return torch.as_tensor(self.lambda_adapt, dtype=like.dtype, device=like.device).view(
+            -1, 1, 1
+        )
 
     def _first_layer(self):
         """Return the layer that sees the table's columns; None if it is the user's."""
@@ -167,6 +180,15 @@ class DANNNet(NeuralNet):
             state = {**other.optimizer_.state_dict(), "param_groups": groups}
             self.optimizer_.load_state_dict(state)
         self.history = other.history
+
+    def start_from(self, other):
+        """Start from the features and the label predictor of another net with as many members.
+
+        The domain classifier starts anew, since in reverse validation the domains change sides.
+        """
+        mine, theirs = self.module_, other.module_
+        mine.feature_extractor.load_state_dict(theirs.feature_extractor.state_dict())
+        mine.label_predictor.load_state_dict(theirs.label_predictor.state_dict())
 
     def __getstate__(self):
         # What training holds for its duration goes with no copy.
@@ -217,8 +239,8 @@ class DANNNet(NeuralNet):
         if iterator is None:
             return
         if not training:
-            score = accuracy(self.module_, iterator, self.device)
-            self.history.record("valid_acc", score)
+            for name, value in iterator.score(self.module_, self.device).items():
+                self.history.record(name, value)
             return
         epoch = len(self.history) - 1
         self._set_training(True)
@@ -230,9 +252,9 @@ class DANNNet(NeuralNet):
         # Looked up anew in each epoch: callbacks may freeze parameters or watch them.
         known = ClosedFormStep.supports(self.module_, self.criterion_)
         self._closed_form = ClosedFormStep(self.module_, self.criterion_) if known else None
-        totals = EpochTotals()
+        totals = EpochTotals(finite_only=self.members_may_diverge)
         groups = self._groups()
-        with self._seeded(epoch):
+        with seeded(self.module_, self.seed, epoch, self.device):
             steps = self._steps(iterator, epoch)
             if groups is not None:
                 for terms, domain in groups.train(steps):
@@ -241,6 +263,10 @@ class DANNNet(NeuralNet):
                 for batch, _, _ in steps:
                     totals.add(step_fn(batch)["terms"], batch.domain)
         self._record_epoch(totals.read(self.criterion_.domain_weight), iterator.n_rows)
+        if self.members_may_diverge:
+            # What becomes of members that have stopped is no matter.
+            self.lost_ |= self.running_ & ~finite_members(self.module_).cpu().numpy()
+            self.running_ &= ~self.lost_
 
     def _steps(self, stream, epoch):
         """Yield each batch with the λ and the learning rates of its step, which are then set."""
@@ -253,7 +279,7 @@ class DANNNet(NeuralNet):
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
         if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
-        slices = split_members(self.module_)
+        slices = running_slices(split_members(self.module_), self.running_)
         return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices)
 
     def train_step(self, batch, **fit_params):
@@ -280,7 +306,7 @@ class DANNNet(NeuralNet):
             output = self._closed_form.output
         else:
             self.optimizer_.zero_grad(set_to_none=True)
-            output = self.module_(batch.X, self._lambda, n_source=len(batch.y))
+            output = self.module_(batch.X, self._lambda, n_source=batch.y.shape[-1])
             terms = self.criterion_(output, *batch.rows)
             terms.total.backward()
             terms = terms.detach()
@@ -293,7 +319,7 @@ class DANNNet(NeuralNet):
         return {"terms": terms, "y_pred": output}
 
     def _set_progress(self, progress):
-        self._lambda = self.lambda_adapt * self._factor("lambda_schedule", progress)
+        self._lambda = self._final_lambda * self._factor("lambda_schedule", progress)
         if self.lr_schedule is not constant:
             # A callback such as LRScheduler may own the rate otherwise.
             rate = self.lr * self._factor("lr_schedule", progress)
@@ -310,20 +336,6 @@ class DANNNet(NeuralNet):
             )
         return factor
 
-    @contextmanager
-    def _seeded(self, epoch):
-        # Seeded anew each epoch: a resumed fit needs the epoch's number, not a random state.
-        seed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0])
-        modules = list(self.module_.modules())
-        generator = torch.Generator().manual_seed(seed)
-        for module in modules:
-            if isinstance(module, MemberDropout):
-                module.generator = generator
-        # Only users' own modules may draw from the global generators, which threads share.
-        own = any(isinstance(module, Members) for module in modules)
-        with isolated_random_state(seed, self.device) if own else nullcontext():
-            yield
-
     def _advice(self):
         return (
             "Scale the features (for example with StandardScaler), or lower "
@@ -332,7 +344,7 @@ class DANNNet(NeuralNet):
 
     def _record_epoch(self, record, n_rows):
         for name, value in record.items():
-            if not math.isfinite(value):
+            if not (self.members_may_diverge or math.isfinite(value)):
                 raise ValueError(
                     f"Training diverged: {name} became {value} in epoch {len(self.history)}. "
                     f"{self._advice()}"
@@ -345,5 +357,7 @@ class DANNNet(NeuralNet):
             self.history.record_batch("train_loss", record["train_loss"])
             self.history.record_batch("train_batch_size", n_rows)
         if "domain_loss" in record:
-            self.history.record("lambda_adapt", self._lambda)
+            by_member = isinstance(self._lambda, torch.Tensor)
+            recorded = self._lambda.flatten().tolist() if by_member else self._lambda
+            self.history.record("lambda_adapt", recorded)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])

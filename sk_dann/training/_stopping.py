@@ -9,6 +9,13 @@ from skorch.utils import noop
 _ARRIVED = 0.9
 
 
+def has_settled(net):
+    """Tell whether λ is (almost) what it is going to be."""
+    adapts = "lambda_adapt" in net.history[-1]
+    final = net.lambda_schedule(1.0)
+    return not adapts or net.lambda_schedule(len(net.history) / net.max_epochs) >= _ARRIVED * final
+
+
 class SettledEarlyStopping(EarlyStopping):
     """Watches the validation accuracy from when λ is (almost) what it is going to be.
 
@@ -40,9 +47,7 @@ class SettledEarlyStopping(EarlyStopping):
         self.best_score_ = -1.0
 
     def on_epoch_end(self, net, **kwargs):
-        adapts = "lambda_adapt" in net.history[-1]
-        final = net.lambda_schedule(1.0)
-        if adapts and net.lambda_schedule(len(net.history) / net.max_epochs) < _ARRIVED * final:
+        if not has_settled(net):
             return
         score = net.history[-1, "valid_acc"]
         if self.best_model_weights_ is not None and score >= self.best_score_:

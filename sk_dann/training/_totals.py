@@ -13,9 +13,15 @@ class EpochTotals:
 
     Reading a number from an accelerator waits for it, and on small networks even an addition
     counts, so the losses of many steps are stacked first.
+
+    Parameters
+    ----------
+    finite_only : bool, default=False
+        Leave out members in steps where a loss of theirs is not finite.
     """
 
-    def __init__(self):
+    def __init__(self, *, finite_only=False):
+        self._finite_only = finite_only
         self._sums, self._weight = 0.0, 0
         self._steps = []
         self._shape, self._at_once = None, _AT_ONCE
@@ -37,13 +43,19 @@ class EpochTotals:
         self._steps = []
         n_members, n_rows = self._shape
         stacked = terms[0].stack(terms)
-        sums = [n_rows * stacked.label.sum()]
+        losses, count = [stacked.label], len(terms) * n_members
+        hits = []
         if stacked.domain is not None:
-            sums.append(n_rows * stacked.domain.sum())
-            hits = _argmax(stacked.domain_log_proba) == torch.stack(domains).unsqueeze(1)
-            sums.append(hits.sum())
+            losses.append(stacked.domain)
+            hits = [_argmax(stacked.domain_log_proba) == torch.stack(domains).unsqueeze(1)]
+        if self._finite_only:
+            finite = torch.isfinite(torch.stack(losses)).all(dim=0)
+            losses = [torch.where(finite, loss, 0) for loss in losses]
+            hits = [hit & finite.unsqueeze(-1) for hit in hits]
+            count = finite.sum()
+        sums = [n_rows * loss.sum() for loss in losses] + [hit.sum() for hit in hits]
         self._sums = self._sums + torch.stack(sums)
-        self._weight += len(terms) * n_members * n_rows
+        self._weight += count * n_rows
 
     def read(self, domain_weight):
         """Return the averages, by the name that they have in the history."""

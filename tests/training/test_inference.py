@@ -59,7 +59,7 @@ def test_validation_accuracy_is_weighted(network, X):
     y[:2] = (y[:2] + 1) % 3
     rows = np.arange(11)
     validation = ValidationRows(X, rows, y)
-    assert _inference.accuracy(network, validation, "cpu") == pytest.approx(9 / 11)
+    assert validation.score(network, "cpu") == {"valid_acc": pytest.approx(9 / 11)}
     weight = np.array([0.0, 1, *[1] * 9])
     validation = ValidationRows(X, rows, y, weight)
-    assert _inference.accuracy(network, validation, "cpu") == pytest.approx(9 / 10)
+    assert validation.score(network, "cpu") == {"valid_acc": pytest.approx(9 / 10)}
