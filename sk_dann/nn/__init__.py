@@ -13,7 +13,7 @@ from ._network import DANNNetwork, NetworkOutput, make_network
 from ._random import MemberGenerators, isolated_random_state
 from ._schedules import constant, dann_lambda, dann_learning_rate
 from ._sparse import CSRMatrix, SparseBatch, sparse_matmul
-from ._stacking import copy_members, finite_members, stack_members
+from ._stacking import copy_members, count_members, finite_members, stack_members
 
 __all__ = [
     "CSRMatrix",
@@ -32,6 +32,7 @@ __all__ = [
     "average_members",
     "constant",
     "copy_members",
+    "count_members",
     "dann_lambda",
     "dann_learning_rate",
     "domain_log_proba",

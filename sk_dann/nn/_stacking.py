@@ -19,6 +19,12 @@ def _parts(module: nn.Module) -> Iterator[MemberLinear | Members]:
             yield from _parts(child)
 
 
+def count_members(network: nn.Module) -> int:
+    """Return K of a `DANNNetwork`."""
+    part = next(_parts(network))
+    return len(part.weight if isinstance(part, MemberLinear) else part.members)
+
+
 @torch.no_grad()
 def stack_members(networks: Sequence[nn.Module]) -> nn.Module:
     """Put the members of several networks of one shape side by side, as copies.
@@ -85,8 +91,11 @@ def finite_members(network: nn.Module) -> Tensor:
     Tensor of bool of shape (K,)
     """
 
-    def is_finite(values):  # the extremes are undefined if a number is, and take no memory
-        return torch.isfinite(torch.stack(values.flatten(1).aminmax(dim=1))).all(dim=0)
+    def is_finite(members):
+        # The extremes are undefined if a number is, and take no memory to find. Along an axis,
+        # torch takes fourteen times as long for them.
+        extremes = torch.stack([torch.stack(values.aminmax()) for values in members])
+        return torch.isfinite(extremes).all(dim=1)
 
     finite = []
     for part in _parts(network):
@@ -94,7 +103,7 @@ def finite_members(network: nn.Module) -> Tensor:
             finite += [is_finite(parameter) for parameter in part.parameters()]
         else:
             by_member = [
-                [is_finite(parameter.reshape(1, -1)) for parameter in member.parameters()]
+                [is_finite([parameter]) for parameter in member.parameters()]
                 for member in part.members
             ]
             finite += [torch.cat(parameters) for parameters in zip(*by_member, strict=True)]

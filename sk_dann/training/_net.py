@@ -10,7 +10,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from ..nn import ClosedFormStep, MemberLinear, constant, finite_members
+from ..nn import ClosedFormStep, MemberLinear, constant, count_members, finite_members
 from ._adam import adam_step, is_plain_adam
 from ._groups import MemberGroups, running_slices, split_members
 from ._random import seeded
@@ -109,7 +109,7 @@ class DANNNet(NeuralNet):
         self
         """
         self.max_epochs = n_epochs
-        self.running_ = np.ones(len(finite_members(self.module_)), dtype=bool)
+        self.running_ = np.ones(count_members(self.module_), dtype=bool)
         self.lost_ = ~self.running_
         self._final_lambda = self._member_lambda()
         try:

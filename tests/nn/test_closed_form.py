@@ -44,7 +44,7 @@ def _autograd(network, criterion, X, reversal, y, *rows):
     """Return the terms and the gradients by name, as plain modules give them."""
     network = copy.deepcopy(network)
     _lend_generators(network)
-    terms = criterion(network(X, reversal, n_source=len(y)), y, *rows)
+    terms = criterion(network(X, reversal, n_source=y.shape[-1]), y, *rows)
     terms.total.backward()
     return terms.detach(), {name: p.grad for name, p in network.named_parameters()}
 
@@ -79,10 +79,12 @@ def _check(network, criterion, *arguments):
     domain_weight=st.sampled_from([1.0, 0.2]),
     sparse=st.booleans(),
     weights=st.sampled_from([None, "shared", "by member", "none on the source"]),
+    target_weights=st.sampled_from([None, "shared", "by member", "none"]),
+    labels_differ=st.booleans(),
 )
 def test_gradients_are_autograds(
     n_members, n_sources, hidden, label_hidden, domain_hidden, activation, dropout, reversal,
-    domain_weight, sparse, weights,
+    domain_weight, sparse, weights, target_weights, labels_differ,
 ):  # fmt: skip
     network = _network(
         n_sources,
@@ -102,7 +104,16 @@ def test_gradients_are_autograds(
         "by member": torch.arange(6.0 * n_members, dtype=torch.float64).view(n_members, 6),
         "none on the source": torch.zeros(6, dtype=torch.float64),
     }[weights]
-    _check(network, DANNLoss(domain_weight), X, reversal, y, domain, weight, weight)
+    target_weight = {
+        None: None,
+        "shared": torch.arange(5.0, dtype=torch.float64),
+        "by member": torch.arange(5.0 * n_members, dtype=torch.float64).view(n_members, 5),
+        "none": torch.zeros(5, dtype=torch.float64),
+    }[target_weights]
+    if labels_differ:
+        y = torch.arange(6 * n_members).view(n_members, 6) % 3
+    weights = weight, weight, target_weight
+    _check(network, DANNLoss(domain_weight), X, reversal, y, domain, *weights)
 
 
 def test_members_may_have_a_lambda_each():
