@@ -77,6 +77,9 @@ class ClosedFormStep:
     members : slice, default=slice(None)
         The members to compute with. The gradients of some, rather than all, are found in
         `gradients` alone.
+    alike : bool, default=False
+        Whether the members' dropout masks are the same. What they drop is then left out of the
+        products, and of the features in `output`.
 
     Notes
     -----
@@ -96,11 +99,18 @@ class ClosedFormStep:
     torch.Size([1, 5, 8])
     """
 
-    def __init__(self, network: DANNNetwork, criterion: DANNLoss, members: slice = slice(None)):
-        self._features = Perceptron(network.feature_extractor, members)
-        self._labels = Perceptron(network.label_predictor, members)
+    def __init__(
+        self,
+        network: DANNNetwork,
+        criterion: DANNLoss,
+        members: slice = slice(None),
+        *,
+        alike: bool = False,
+    ):
+        self._features = Perceptron(network.feature_extractor, members, alike)
+        self._labels = Perceptron(network.label_predictor, members, alike)
         classifier = network.domain_classifier
-        self._domains = None if classifier is None else Perceptron(classifier, members)
+        self._domains = None if classifier is None else Perceptron(classifier, members, alike)
         parts = [self._features, self._labels, self._domains]
         self._layers = [layer for part in parts if part is not None for layer in part.layers]
         self._members = members
@@ -152,9 +162,9 @@ class ClosedFormStep:
             self._own(values) for values in (y, label_weight, source_weight, target_weight)
         )
         n_source = y.shape[-1]
-        features, features_saved = self._features.forward(X, masks)
+        features, kept, features_saved = self._features.forward(X, masks)
         source_features = features.narrow(2, 0, n_source)
-        label_logits, labels_saved = self._labels.forward(source_features, masks)
+        label_logits, _, labels_saved = self._labels.forward(source_features, masks, kept)
         targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
         label_grad, label = _cross_entropy(label_logits, *targets)
         grad = self._labels.backward(label_grad, labels_saved)
@@ -163,7 +173,7 @@ class ClosedFormStep:
             self._last_output = features, label_logits, None
             return ClosedFormTerms(label)
 
-        domain_logits, domains_saved = self._domains.forward(features, masks)
+        domain_logits, _, domains_saved = self._domains.forward(features, masks, kept)
         one_logit = domain_logits.shape[1] == 1
         # The logit of "source" against 0 is the same as the sigmoid of that logit.
         logits = domain_logits

@@ -32,11 +32,16 @@ class _Layer:
     come out in the order that the next ones read, and a softmax over few classes runs along
     contiguous rows. Views of the parameters are made once, since on small layers each takes as
     long as a sum.
+
+    Where dropout masks of all members are `alike`, what they drop is left out: at a dropout of
+    one half a layer between two others has a quarter of the products left. `kept` are the
+    positions of the units that remain; None if all do.
     """
 
-    def __init__(self, linear: MemberLinear, members: slice):
+    def __init__(self, linear: MemberLinear, members: slice, alike: bool):
         self.linear = linear
         self.members = members
+        self.alike = alike
         self.activate, self.differentiate = None, None
         self.dropout: MemberDropout | None = None
         self._weight, self._bias = None, None
@@ -64,34 +69,83 @@ class _Layer:
             return None
         return self.dropout.draw_mask(self.linear.bias).transpose(1, 2)
 
-    def forward(self, x: Tensor | SparseBatch, mask: Tensor | None):
-        """Return the output, and what the backward pass needs.
+    def forward(self, x: Tensor | SparseBatch, mask: Tensor | None, kept_in: Tensor | None):
+        """Return the output, its units that are kept, and what the backward pass needs.
 
         The input has shape (n, d) if members share it, else (K, d, n).
         """
         self._look_again()
+        kept = None
+        if mask is not None:
+            mask = mask[self.members]
+            if self.alike and len(units := mask[0, :, 0].nonzero()):
+                kept = units.squeeze(1)
+                mask = mask.index_select(1, kept)
         if isinstance(x, SparseBatch):
+            weight = self.values
             y = self.values.new_empty(*self.bias.shape[:2], x.shape[0])
-            for weight, bias, out in zip(self.values, self.bias, y, strict=True):
-                torch.add((x.rows @ weight).t(), bias, out=out)
+            for member, bias, out in zip(self.values, self.bias, y, strict=True):
+                torch.add((x.rows @ member).t(), bias, out=out)
+            # Picked before, the weights would take longer than the product.
+            y = y if kept is None else y.index_select(1, kept)
         else:
             by_column = x.t().expand(len(self.values), -1, -1) if x.dim() == 2 else x
-            y = torch.baddbmm(self.bias, self.forwards, by_column)
+            weight, forwards, bias = self.values, self.forwards, self.bias
+            if kept_in is not None:
+                weight = weight.index_select(1, kept_in)
+                forwards = weight.transpose(1, 2)
+            if kept is not None:
+                weight, bias = weight.index_select(2, kept), bias.index_select(1, kept)
+                forwards = weight.transpose(1, 2)
+            y = torch.baddbmm(bias, forwards, by_column)
         if self.activate is not None:
             self.activate(y)
-        if mask is None:
-            return y, (x, y, None)
-        mask = mask[self.members]
-        return y * mask, (x, y, mask)
+        saved = x, y, mask, weight, kept_in, kept
+        return y if mask is None else y * mask, kept, saved
 
     def backward(self, grad: Tensor, saved, to_input: bool) -> Tensor | None:
         """Set the parameters' gradients; return that of the input if it is wanted."""
-        x, y, mask = saved
+        x, y, mask, weight, kept_in, kept = saved
         if mask is not None:
             grad = grad * mask
         if self.differentiate is not None:
             grad = self.differentiate(grad, y)
-        torch.sum(grad, dim=2, out=self.bias_sums)
+        if kept is not None and isinstance(x, SparseBatch):
+            grad = grad.new_zeros(len(grad), len(self.bias[0]), grad.shape[2]).index_copy_(
+                1, kept, grad
+            )
+            kept = None
+        if kept is None and kept_in is None:
+            torch.sum(grad, dim=2, out=self.bias_sums)
+            self._set_weight_grad(grad, x)
+        else:
+            self._scatter_grads(grad, x, kept_in, kept)
+        if self.members == slice(None):
+            self._weight.grad, self._bias.grad = self.weight_grad, self.bias_grad
+        if not to_input:
+            return None
+        # A batched product with one column is slow.
+        return weight * grad if self.one_output else torch.bmm(weight, grad)
+
+    def _scatter_grads(self, grad, x, kept_in, kept):
+        """Set the gradients of the weights between units that are kept, and zeros elsewhere."""
+        sums, by_row = grad.sum(dim=2), grad.transpose(1, 2)
+        if x.dim() == 2:
+            products = torch.bmm(x.t().expand(len(grad), -1, -1), by_row)
+        else:
+            products = torch.bmm(grad, x.transpose(1, 2)).transpose(1, 2)
+        if kept is None:
+            self.bias_sums.copy_(sums)
+        else:
+            self.bias_sums.zero_().index_copy_(1, kept, sums)
+            if kept_in is not None:
+                n_units = self.weight_grad.shape[2]
+                wide = products.new_zeros(*products.shape[:2], n_units)
+                products = wide.index_copy_(2, kept, products)
+        axis, places = (2, kept) if kept_in is None else (1, kept_in)
+        self.weight_grad.zero_().index_copy_(axis, places, products)
+
+    def _set_weight_grad(self, grad, x):
         if isinstance(x, SparseBatch):
             products = [x.transpose @ member.t().contiguous() for member in grad]
             if len(products) == 1:
@@ -104,35 +158,29 @@ class _Layer:
         else:
             # The other way round, products with few outputs are up to twenty times slower.
             self.transposed_grad.copy_(torch.bmm(grad, x.transpose(1, 2)))
-        if self.members == slice(None):
-            self._weight.grad, self._bias.grad = self.weight_grad, self.bias_grad
-        if not to_input:
-            return None
-        # A batched product with one column is slow.
-        return self.values * grad if self.one_output else torch.bmm(self.values, grad)
 
 
 class Perceptron:
     """A `member_mlp` with its backward pass."""
 
-    def __init__(self, modules: nn.Sequential, members: slice):
+    def __init__(self, modules: nn.Sequential, members: slice, alike: bool):
         self.layers: list[_Layer] = []
         for module in modules:
             if isinstance(module, MemberLinear):
-                self.layers.append(_Layer(module, members))
+                self.layers.append(_Layer(module, members, alike))
             elif isinstance(module, MemberDropout):
                 self.layers[-1].dropout = module
             else:
                 layer = self.layers[-1]
                 layer.activate, layer.differentiate = _ACTIVATIONS[type(module)]
 
-    def forward(self, x: Tensor | SparseBatch, masks):
-        """Return the output (K, h, n), and what the backward pass needs of each layer."""
+    def forward(self, x: Tensor | SparseBatch, masks, kept: Tensor | None = None):
+        """Return the output (K, h, n), its kept units, and what the backward pass needs."""
         saved = []
         for layer in self.layers:
-            x, needed = layer.forward(x, next(masks))
+            x, kept, needed = layer.forward(x, next(masks), kept)
             saved.append(needed)
-        return x, saved
+        return x, kept, saved
 
     def backward(self, grad: Tensor, saved, *, to_input: bool = True) -> Tensor | None:
         """Set the parameters' gradients; return that of the input if it is wanted."""

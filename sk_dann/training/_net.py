@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochTimer
 
 from ..nn import ClosedFormStep, MemberLinear, constant, count_members, finite_members
 from ._adam import adam_step, is_plain_adam
-from ._groups import MemberGroups, running_slices, split_members
+from ._groups import MemberGroups, running_slices, split_members, split_seeds
 from ._random import seeded
 from ._totals import EpochTotals
 from ._touched import TouchedRows
@@ -279,8 +279,9 @@ class DANNNet(NeuralNet):
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
         if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
-        slices = running_slices(split_members(self.module_), self.running_)
-        return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices)
+        slices, alike = split_seeds(split_members(self.module_), self.seed)
+        slices = running_slices(slices, self.running_)
+        return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices, alike)
 
     def train_step(self, batch, **fit_params):
         """Take one step; return its losses, which stay on the device, as ``["terms"]``."""

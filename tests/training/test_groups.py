@@ -6,7 +6,7 @@ from skorch.callbacks import Callback
 from sk_dann import DANNClassifier
 from sk_dann.nn import make_network
 from sk_dann.training import _groups
-from sk_dann.training._groups import split_members
+from sk_dann.training._groups import split_members, split_seeds
 
 
 def _fit(monkeypatch, cache_bytes, **params):
@@ -74,3 +74,21 @@ def test_slices_are_as_large_as_the_cache_allows(n_members, sizes):
     assert [s.stop - s.start for s in slices] == sizes
     assert slices[0].start == 0
     assert slices[-1].stop == n_members
+
+
+@pytest.mark.parametrize(
+    ("slices", "seeds", "expected"),
+    [
+        ([slice(0, 8)], [1] * 8, ([slice(0, 8)], True)),
+        ([slice(0, 8)], [1] * 4 + [2] * 4, ([slice(0, 4), slice(4, 8)], True)),
+        ([slice(0, 3), slice(3, 8)], [1] * 8, ([slice(0, 3), slice(3, 8)], True)),
+        # Too few of each to be worth smaller groups.
+        ([slice(0, 6)], [1, 1, 1, 2, 2, 2], ([slice(0, 6)], False)),
+        # Groups that are as small anyway.
+        ([slice(0, 1), slice(1, 2)], [1, 2], ([slice(0, 1), slice(1, 2)], True)),
+        # One generator for all: members draw masks of their own.
+        ([slice(0, 8)], 1, ([slice(0, 8)], False)),
+    ],
+)
+def test_groups_end_where_the_seed_changes(slices, seeds, expected):
+    assert split_seeds(slices, seeds) == expected

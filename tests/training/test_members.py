@@ -117,21 +117,33 @@ ALL = MemberParams(SEEDS, LAMBDAS, ALPHAS)
 @pytest.mark.parametrize("csr", [False, True])
 @pytest.mark.parametrize("by_member", [False, True])
 @pytest.mark.parametrize(
-    ("cache_bytes", "callbacks", "params"),
+    ("cache_bytes", "fewest_alike", "callbacks", "params"),
     [
-        (10**9, [], {}),
-        (10**9, [], {"dropout": 0.0}),
-        (1, [], {}),
-        (10**9, [Listener()], {}),
-        (10**9, [], {"solver": "sgd"}),
-        (10**9, [], {"solver": "adamw"}),
+        (10**9, 4, [], {}),
+        (10**9, 1, [], {}),
+        (10**9, 1, [], {"dropout": 0.9}),
+        (10**9, 4, [], {"dropout": 0.0}),
+        (1, 4, [], {}),
+        (10**9, 4, [Listener()], {}),
+        (10**9, 4, [], {"solver": "sgd"}),
+        (10**9, 4, [], {"solver": "adamw"}),
     ],
-    ids=["together", "without dropout", "in groups", "listened to", "sgd", "adamw"],
+    ids=[
+        "together",
+        "by seed",
+        "all units of a layer dropped",
+        "without dropout",
+        "in groups",
+        "listened to",
+        "sgd",
+        "adamw",
+    ],
 )
 def test_a_member_learns_what_it_would_alone(
-    monkeypatch, csr, by_member, cache_bytes, callbacks, params
+    monkeypatch, csr, by_member, cache_bytes, fewest_alike, callbacks, params
 ):
     monkeypatch.setattr(_groups, "_CACHE_BYTES", cache_bytes)
+    monkeypatch.setattr(_groups, "_FEWEST_ALIKE", fewest_alike)
     data = _data(csr, by_member)
     net = _train(data, ALL, callbacks=callbacks, **params)
     for k in range(5):
