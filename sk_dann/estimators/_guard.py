@@ -118,10 +118,10 @@ def _judge_shift(estimator, estimate):
     if np.abs(estimate.target_shares - estimate.source_shares).sum() / 2 > _SHIFT:
         warn_user(
             "The target seems to hold other class shares than the source: "
-            f"{_compare(estimator, estimate.target_shares)}. Adapting makes the predicted shares "
-            "alike and so puts rows into the wrong class. Pass the target's shares as label_shift "
-            'if you know them; label_shift="estimate" looks more closely and corrects for them, '
-            "and lambda_adapt=0 leaves adapting.",
+            f"{_compare(estimator, estimate.target_shares)}. If it does, adapting puts rows into "
+            "the wrong class, since it makes the predicted shares alike. Pass the target's shares "
+            'as label_shift if you know them; label_shift="estimate" looks more closely and '
+            "corrects for them, and lambda_adapt=0 leaves adapting.",
             LabelShiftWarning,
         )
 
