@@ -2,12 +2,12 @@
 
 Amazon reviews with .1 to .9 of positives in the target (.5 is no shift), natural tables, data of
 several classes, made-up shapes. All networks are `DANNClassifier` with its defaults, same input,
-seeds and steps: `source-only` has lambda_adapt=0 and, as `plain DANN`, label_shift=None; `default`
-has "estimate", and `oracle` is told the target's true class shares. `moved` is source-only with its
-decision moved to the default's shares. `target-trained` is source-only trained on the target's
-training rows and their labels: the limit. `LogisticRegression` and `HistGradientBoosting` (dense
-columns only) are scikit-learn's, on the source. The seed draws rows and splits too. Measured on the
-target's test rows.
+seeds and steps: `source-only` has lambda_adapt=0, `plain DANN` is the default, `estimate` has
+label_shift="estimate", and `oracle` is told the target's true class shares. `moved` is source-only
+with its decision moved to the estimated shares. `target-trained` is source-only trained on the
+target's training rows and their labels: the limit. `LogisticRegression` and `HistGradientBoosting`
+(dense columns only) are scikit-learn's, on the source. The seed draws rows and splits too. Measured
+on the target's test rows.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def make_models(data, target_shares, seed):
     models = {
         "source-only": (alone, both),
         "plain DANN": (plain, both),
-        "default": (clone(plain).set_params(label_shift="estimate"), both),
+        "estimate": (clone(plain).set_params(label_shift="estimate"), both),
         "oracle": (clone(plain).set_params(label_shift=target_shares), both),
         "LogisticRegression": (LogisticRegression(max_iter=1000), source),
     }
@@ -194,9 +194,11 @@ def run_task(task, seed):
                 "guard": any(issubclass(w.category, GUARD) for w in caught),
             }
         )
-    moved = move(probas["source-only"], source_shares, decided_for["default"])
+    moved = move(probas["source-only"], source_shares, decided_for["estimate"])
     moved = np.exp(moved - moved.max(axis=1, keepdims=True))
-    records.append(about | {"model": "moved"} | measure(moved, decided_for["default"], data.y_test))
+    records.append(
+        about | {"model": "moved"} | measure(moved, decided_for["estimate"], data.y_test)
+    )
     return records
 
 

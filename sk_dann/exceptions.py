@@ -6,6 +6,7 @@ import warnings
 __all__ = [
     "AdaptationWarning",
     "CollapsedClassWarning",
+    "LabelShiftWarning",
     "NoTargetWarning",
     "SeparableDomainsWarning",
     "SourceAccuracyWarning",
@@ -26,6 +27,15 @@ class AdaptationWarning(UserWarning):
     >>> import warnings
     >>> from sk_dann.exceptions import AdaptationWarning
     >>> warnings.simplefilter("error", AdaptationWarning)  # rather no model than a doubtful one
+    """
+
+
+class LabelShiftWarning(AdaptationWarning):
+    """With ``label_shift=None``: the target seems to hold other class shares than the source.
+
+    Early in training, when λ is still small, the network finds shares that differ by more than .1
+    (half the sum of the differences), beyond two standard errors. Making the domains
+    indistinguishable then forces rows into the wrong class (Zhao et al., ICML 2019).
     """
 
 

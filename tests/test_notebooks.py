@@ -42,6 +42,8 @@ assert (gain.loc["San Diego", ["accuracy", "AUC"]] < 0).all()
 assert (logistic_ > adapted).loc["San Diego", ["accuracy", "AUC"]].all()
 assert 0.02 < (adapted - logistic_)["AUC"].mean()
 assert abs((adapted - logistic_)["accuracy"].mean()) < 0.025
+assert shares["fits that warned"].tolist()[:3] == [3, 0, 3]
+assert shares.loc["San Diego", "fits that warned"] < 2
 assert (adapted["wet"] - np.mean(chicago_wet == "wet")).abs().max() < 0.15
 plain, dann = (networks["Mumbai", lambda_adapt, 0]["dann"] for lambda_adapt in (0, 1))
 assert plain.domain_loss_curve_[-1] < 0.5 < dann.domain_loss_curve_[-1]

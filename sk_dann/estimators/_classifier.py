@@ -40,7 +40,7 @@ from ._assembly import (
     touches_few_rows,
 )
 from ._callbacks import CallbackSupportMixin, with_callbacks
-from ._guard import warn_of_harm
+from ._guard import FirstLook, warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
@@ -432,6 +432,10 @@ class DANNClassifier(
         dtype = network_dtype(data.X_source.dtype, device)
         active = ~data.constant_source_columns()
         callbacks = make_callbacks(self, data, validation)
+        adapts = data.X_target is not None and self.lambda_adapt > 0
+        first_look = FirstLook(self, data, seed) if adapts and self.label_shift is None else None
+        if first_look is not None:
+            callbacks.append(("sk_dann_first_look", first_look))
         members = {"callbacks": callbacks, "n_members": self.n_estimators}
         net = make_net(self, data, active, seed, dtype, device, **members)
         if last is not None:
@@ -460,8 +464,8 @@ class DANNClassifier(
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
             self._read_history(with_target=data.X_target is not None)
-        if data.X_target is not None and self.lambda_adapt > 0:
-            warn_of_harm(self, data, seed)
+        if adapts:
+            warn_of_harm(self, data, seed, first_look)
 
     def _settle_shares(self, data, active, seed, dtype, device):
         """Find class shares and the source rows near the target, once for all of training."""
@@ -471,7 +475,7 @@ class DANNClassifier(
         self.target_class_shares_ = self.class_shares_ if given is None else given
         self.share_estimate_, self._source_only, self._near_rows = None, None, None
         if isinstance(self.label_shift, str) and data.X_target is not None:
-            self.share_estimate_, self._source_only, self._near_rows = estimate_shares(
+            self.share_estimate_, self._near_rows, self._source_only = estimate_shares(
                 self, data, active, seed, dtype, device
             )
             self.target_class_shares_ = self.share_estimate_.target_shares

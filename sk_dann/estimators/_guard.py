@@ -1,18 +1,22 @@
 """What can be seen without target labels that says that adapting did harm, or may have done."""
 
 import numpy as np
+from skorch.callbacks import Callback
 
 from ..exceptions import (
     CollapsedClassWarning,
+    LabelShiftWarning,
     SeparableDomainsWarning,
     SourceAccuracyWarning,
     UncertainSharesWarning,
     warn_user,
 )
 from ..training import infer, label_log_proba
+from ._label_shift import SourceOnly, has_few_rows, read_shares
 
 # Found on the development tasks of benchmarks/no_harm.py.
 # All but the accuracies are sums over the classes of how far shares lie apart, halved.
+_SHIFT = 0.1
 _DOUBTFUL_SHIFT = 0.25
 _SEPARABLE = 0.9
 _LOST_ACCURACY = 0.05
@@ -23,9 +27,57 @@ _COMMON = 0.05
 
 _MAX_ROWS = 10_000
 _MIN_TARGET_ROWS = 50
+# After fewer epochs nothing has been learned that could be lost.
+_MIN_EPOCHS = 5
+# When the network is looked at: it has learned from labels by then, and hardly from the target.
+_FIRST_LOOK = 0.05
+_FIRST_LAMBDA = 0.3
+_N_SPLITS = 3
 
 
-def warn_of_harm(estimator, data, seed):
+class FirstLook(Callback):
+    """Estimates the target's class shares early in training, when λ is still small.
+
+    Less sure than networks that never see the target, and next to free.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+    data : DomainData
+        What it is fitted to, with target rows.
+    seed : int
+
+    Attributes
+    ----------
+    estimate : ShareEstimate or None
+        None if there was nothing to look at: too few rows, or a λ that is large from the start.
+    """
+
+    def __init__(self, estimator, data, seed):
+        self.estimator, self.data, self.seed = estimator, data, seed
+        self.estimate = None
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) != max(1, round(_FIRST_LOOK * net.max_epochs)):
+            return
+        if net.history[-1]["lambda_adapt"] > _FIRST_LAMBDA * net.lambda_adapt:
+            return
+        shares = self.estimator.class_shares_
+        if has_few_rows(self.data, len(shares)):
+            return
+        early = SourceOnly(net, fold=np.zeros(len(self.data.y), dtype=np.intp))
+        self.estimate = read_shares(early, self.data, shares, self.seed, n_splits=_N_SPLITS)
+
+    def on_train_end(self, net, **kwargs):
+        # The net keeps its callbacks, and is not to keep the data.
+        self.estimator, self.data = None, None
+
+    def __reduce__(self):
+        # What is copied or stored is no longer part of the fit.
+        return Callback, ()
+
+
+def warn_of_harm(estimator, data, seed, first_look=None):
     """Warn of every sign of harm that a fitted estimator shows, of each once.
 
     Parameters
@@ -35,7 +87,13 @@ def warn_of_harm(estimator, data, seed):
         What it was fitted to, with target rows.
     seed : int
         Which rows are looked at, if there are many.
+    first_look : FirstLook or None
+        Where no class shares were given or estimated.
     """
+    if estimator.n_iter_ < _MIN_EPOCHS:
+        return
+    if first_look is not None and first_look.estimate is not None:
+        _judge_shift(estimator, first_look.estimate)
     if estimator.share_estimate_ is not None:
         _judge_shares(estimator)
     if estimator.domain_accuracy_ is not None and estimator.domain_accuracy_ > _SEPARABLE:
@@ -54,6 +112,18 @@ def warn_of_harm(estimator, data, seed):
     _judge_accuracy(estimator, data, on_source, source)
     if len(target) >= _MIN_TARGET_ROWS:
         _judge_predictions(estimator, on_source, estimator._for_target(on_target))
+
+
+def _judge_shift(estimator, estimate):
+    if np.abs(estimate.target_shares - estimate.source_shares).sum() / 2 > _SHIFT:
+        warn_user(
+            "The target seems to hold other class shares than the source: "
+            f"{_compare(estimator, estimate.target_shares)}. If it does, adapting puts rows into "
+            "the wrong class, since it makes the predicted shares alike. Pass the target's shares "
+            'as label_shift if you know them; label_shift="estimate" looks more closely and '
+            "corrects for them, and lambda_adapt=0 leaves adapting.",
+            LabelShiftWarning,
+        )
 
 
 def _judge_shares(estimator):

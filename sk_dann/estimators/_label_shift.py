@@ -44,6 +44,11 @@ class SourceOnly:
     fold: np.ndarray
     accuracy: float | None = None
 
+    @property
+    def dtype(self):
+        """What the networks compute in."""
+        return next(self.net.module_.parameters()).dtype
+
     def out_of_fold(self, data, rows, look=None):
         """Log-probabilities of source rows' classes, by the network that does not know them."""
         log_proba = self._of_members(data.X_source, data.source_rows[rows], look)
@@ -98,7 +103,7 @@ class HalfOfColumns:
         return torch.where(self.shown, batch, self.filling)
 
 
-def halve_columns(data, rng, dtype, device):
+def halve_columns(data, rng, dtype, device, n_splits=_N_SPLITS):
     """Split the columns in two at random, some times over; yield what shows each of the halves."""
     n_columns = data.X_source.shape[1]
     if n_columns < _MIN_COLUMNS:
@@ -108,7 +113,7 @@ def halve_columns(data, rng, dtype, device):
         rows = rng.permutation(data.source_rows[_weighted_rows(data)])[:_MAX_ROWS]
         mean = data.X_source[rows].mean(axis=0, dtype=float)
         filling = torch.as_tensor(mean, dtype=dtype, device=device)
-    for _ in range(_N_SPLITS):
+    for _ in range(n_splits):
         first = np.zeros(n_columns, dtype=bool)
         first[rng.permutation(n_columns)[: n_columns // 2]] = True
         for shown in (first, ~first):
@@ -168,25 +173,64 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     -------
     estimate : ShareEstimate
         Of the target's class shares.
-    source_only : SourceOnly or None
-        None if a class has too few rows for folds.
     near : ndarray of bool of shape (n_source,) or None
         Source rows that lie near the target, None if all do.
+    source_only : SourceOnly or None
+        None if a class has too few rows for folds.
     """
-    shares, rows = estimator.class_shares_, _weighted_rows(data)
-    counts = np.bincount(data.y[rows], minlength=len(shares))
-    if counts.min() < _MIN_CLASS_ROWS:
-        reason = f"a class has only {counts.min()} source rows, fewer than {_MIN_CLASS_ROWS}"
+    shares = estimator.class_shares_
+    reason = has_few_rows(data, len(shares))
+    if reason:
         return no_estimate(shares, reason), None, None
     source_only = train_source_only(estimator, data, active, seed, dtype, device)
+    near = find_near_rows(source_only, data, *_draw_rows(data, seed, _MAX_VIEW_ROWS))
+    return read_shares(source_only, data, shares, seed, near), near, source_only
+
+
+def has_few_rows(data, n_classes):
+    """Say which number of rows is too small to tell class shares by, None if none is."""
+    n_rows = np.bincount(data.y[_weighted_rows(data)], minlength=n_classes).min()
+    if n_rows < _MIN_CLASS_ROWS:
+        return f"a class has only {n_rows} source rows, fewer than {_MIN_CLASS_ROWS}"
+    return None
+
+
+def _draw_rows(data, seed, n_rows):
+    """Draw positions of source rows that have weight, and of target rows: some of each."""
     rng = np.random.default_rng([seed, 2])
-    source, target = (rng.permutation(r)[:_MAX_ROWS] for r in (rows, len(data.target_rows)))
+    return [rng.permutation(r)[:n_rows] for r in (_weighted_rows(data), len(data.target_rows))]
+
+
+def read_shares(source_only, data, shares, seed, near=None, n_splits=_N_SPLITS):
+    """Estimate the class shares of the target as some networks see it.
+
+    Parameters
+    ----------
+    source_only : SourceOnly
+        Gets its `accuracy`.
+    data : DomainData
+    shares : ndarray of shape (n_classes,)
+        Those of the source.
+    seed : int
+        Of the draws of rows and of halves of the columns.
+    near : ndarray of bool of shape (n_source,), default=None
+        Source rows that lie near the target; None if all do.
+    n_splits : int
+        How often the columns are halved.
+
+    Returns
+    -------
+    ShareEstimate
+    """
+    source, target = _draw_rows(data, seed, _MAX_ROWS)
+    rng = np.random.default_rng([seed, 4])
     few_source, few_target = source[:_MAX_VIEW_ROWS], target[:_MAX_VIEW_ROWS]
     weight = None if data.domain_weight is None else data.domain_weight[source]
     log_proba = source_only.out_of_fold(data, source)
+    if np.isnan(log_proba).any():
+        return no_estimate(shares, "the networks' outputs are undefined")
     hits = log_proba.argmax(axis=1) == data.y[source]
     source_only.accuracy = float(np.average(hits, weights=weight))
-    near = find_near_rows(source_only, data, few_source, few_target)
     if near is not None:
         # Far from the target, scores may mean something else.
         weight = balance_domains(data, shares, near)[source]
@@ -199,7 +243,9 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
                 source_only.out_of_fold(data, few_source, half),
                 source_only.on_target_by_turns(data, few_target, half),
             )
-            for half in halve_columns(data, rng, dtype, device)
+            for half in halve_columns(
+                data, rng, source_only.dtype, source_only.net.device, n_splits
+            )
         ),
         view_rows=np.arange(len(few_source)),
         # Class weights are a matter of the decision; calibration takes them out of the scores.
@@ -209,7 +255,7 @@ def estimate_shares(estimator, data, active, seed, dtype, device):
     # The source's shares are those of all its rows, to the last bit where nothing is corrected.
     unmoved = np.array_equal(estimate.target_shares, estimate.source_shares)
     target_shares = shares if unmoved else estimate.target_shares
-    return replace(estimate, source_shares=shares, target_shares=target_shares), source_only, near
+    return replace(estimate, source_shares=shares, target_shares=target_shares)
 
 
 def find_near_rows(source_only, data, source, target):

@@ -1,5 +1,6 @@
 """Warnings that adapting did harm or may have done: where they speak, and where they are silent."""
 
+import pickle
 import warnings
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from sk_dann.estimators._guard import _judge_accuracy
 from sk_dann.exceptions import (
     AdaptationWarning,
     CollapsedClassWarning,
+    LabelShiftWarning,
     SeparableDomainsWarning,
     SourceAccuracyWarning,
     UncertainSharesWarning,
@@ -48,6 +50,45 @@ def shifted():
 @pytest.mark.parametrize("label_shift", ["estimate", None, [0.5, 0.5]])
 def test_silence_where_nothing_is_wrong(same, label_shift):
     assert _warned_of(same, label_shift=label_shift)[1] == {}
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_a_label_shift_that_is_not_corrected(shifted, n_estimators):
+    clf, warned = _warned_of(shifted, n_estimators=n_estimators)
+    assert list(warned) == [LabelShiftWarning]
+    assert "rather than 50% of class" in warned[LabelShiftWarning]
+    # It was a look, nothing else.
+    assert clf.share_estimate_ is None
+    assert np.array_equal(clf.target_class_shares_, clf.class_shares_)
+
+
+def test_looking_changes_nothing(shifted):
+    told = _warned_of(shifted, label_shift=[0.5, 0.5])[0]
+    looked = _warned_of(shifted)[0]
+    assert np.array_equal(told.predict_proba(shifted[2]), looked.predict_proba(shifted[2]))
+    assert len(pickle.dumps(looked)) < 1.01 * len(pickle.dumps(told))
+
+
+@pytest.mark.parametrize(
+    "params", [{"lambda_adapt": 0}, {"lambda_schedule": "constant"}, {"max_iter": 4}]
+)
+def test_no_look_where_it_would_tell_nothing(shifted, params):
+    assert LabelShiftWarning not in _warned_of(shifted, **params)[1]
+
+
+def test_labels_of_target_rows_change_no_warning(shifted):
+    X, y, X_tgt = shifted
+    both, domain = np.concatenate([X, X_tgt]), np.repeat([1, -1], 400)
+    for placeholder in (np.zeros(400, int), np.arange(400) % 2):
+        labels = np.concatenate([y, placeholder])
+        with pytest.warns(LabelShiftWarning):
+            DANNClassifier(random_state=0).fit(both, labels, sample_domain=domain)
+
+
+def test_too_few_rows_of_a_class_are_not_looked_at(shifted):
+    X, y, X_tgt = shifted
+    rows = slice(0, 204)  # four of class 1
+    assert LabelShiftWarning not in _warned_of((X[rows], y[rows], X_tgt))[1]
 
 
 @pytest.mark.parametrize("label_shift", ["estimate", [0.85, 0.15]])
