@@ -7,6 +7,7 @@ __all__ = [
     "AdaptationWarning",
     "CollapsedClassWarning",
     "NoTargetWarning",
+    "OracleWarning",
     "SeparableDomainsWarning",
     "SourceAccuracyWarning",
     "StoredElsewhereWarning",
@@ -70,6 +71,19 @@ class NoTargetWarning(UserWarning):
     >>> import warnings
     >>> from sk_dann.exceptions import NoTargetWarning
     >>> warnings.simplefilter("ignore", NoTargetWarning)  # "I know, and that is what I want"
+    """
+
+
+class OracleWarning(UserWarning):
+    """A score reads labels of target rows, which are what domain adaptation has not got.
+
+    What is chosen by such a score is out of reach in use, and the score itself too good.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import OracleWarning
+    >>> warnings.simplefilter("ignore", OracleWarning)  # "I do research, and want to see the gap"
     """
 
 
