@@ -39,32 +39,32 @@ class Evidence:
 
     @cached_property
     def _classes(self):
-        """The classifier's classes, and after them those that it does not know."""
+        """All classes, in ascending order."""
         known = np.asarray(self._estimator.classes_)
-        unknown = [] if self._labels is None else np.setdiff1d(self._labels, known)
-        return np.concatenate([known, unknown]) if len(unknown) else known
+        return known if self._labels is None else np.union1d(known, self._labels)
 
     @cached_property
     def y(self):
         """Positions of the source rows' classes."""
         if self._labels is None:
             raise ValueError("y is None, but this score needs the labels of the source rows.")
-        order = np.argsort(self._classes)
-        return order[np.searchsorted(self._classes, self._labels, sorter=order)]
+        return np.searchsorted(self._classes, self._labels)
 
     @cached_property
     def log_proba_source(self):
         """Of shape (n, C)."""
-        return self._with_unknown(log_proba_of(self._estimator, self._source))
+        return self._of_all_classes(self._source)
 
     @cached_property
     def log_proba_target(self):
         """Of shape (m, C)."""
-        return self._with_unknown(log_proba_of(self._estimator, self._target))
+        return self._of_all_classes(self._target)
 
-    def _with_unknown(self, log_proba):
-        missing = len(self._classes) - log_proba.shape[1]
-        return np.pad(log_proba, ((0, 0), (0, missing)), constant_values=-np.inf)
+    def _of_all_classes(self, X):
+        log_proba = log_proba_of(self._estimator, X)
+        found = np.full((len(log_proba), len(self._classes)), -np.inf)
+        found[:, np.searchsorted(self._classes, self._estimator.classes_)] = log_proba
+        return found
 
     @cached_property
     def _inputs(self):
