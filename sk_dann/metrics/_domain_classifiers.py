@@ -4,9 +4,12 @@ Errors are taken in each domain apart and averaged, so domains of different size
 Everything works on dense and sparse rows.
 """
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -241,7 +244,11 @@ def _svms(X, is_target, C, random_state):
     """Yield a fitted linear SVM for each `C`."""
     for c in C:
         svm = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=random_state)
-        yield svm.fit(X, is_target)
+        with warnings.catch_warnings():
+            # One that stops early tells domains apart too, and only its errors count.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            svm.fit(X, is_target)
+        yield svm
 
 
 def _errors(called_target, is_target):

@@ -84,7 +84,7 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
             reverse.fit(X_target, predicted, **{metadata: X_source})
         else:
             domain = np.asarray(sample_domain)
-            stacked = np.full(len(domain), predicted[0])
+            stacked = np.resize(predicted, len(domain))
             stacked[domain < 0] = predicted
             reverse.fit(X, stacked, **{metadata: -domain})
     return float(accuracy_score(labels, reverse.predict(X_source)))

@@ -1,5 +1,6 @@
 """Scorers that choose hyper-parameters without target labels."""
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -172,7 +173,7 @@ def _oracle_accuracy(estimator, X, y, X_tgt=None, *, sample_domain=None):
         OracleWarning,
     )
     # With the signs turned round, the target's rows are those with labels.
-    X_target, labels, _ = held_out_domains(X, y, X_tgt, [-domain for domain in sample_domain])
+    X_target, labels, _ = held_out_domains(X, y, X_tgt, np.negative(sample_domain))
     return float(accuracy_score(labels, estimator.predict(X_target)))
 
 

@@ -111,6 +111,11 @@ def test_bad_rows_are_refused(function, X_source, X_target, message):
         function(X_source, X_target)
 
 
+def test_an_svm_that_stops_early_counts_silently():
+    X_source, X_target = _gaussians(1.0)
+    assert proxy_a_distance(1e4 * X_source + 1e5, 1e4 * X_target + 1e5, C=[1]) >= 0
+
+
 @pytest.mark.parametrize("function", ALL)
 def test_two_rows_a_domain_are_enough(function):
     assert np.isfinite(function([[0.0], [1.0]], [[5.0], [6.0]])).all()

@@ -51,6 +51,18 @@ def test_stacked_domains_change_places_as_they_are():
     assert found == reverse.score(X_val, y_val)
 
 
+def test_names_of_classes_may_differ_in_length():
+    X, y, X_val, y_val, X_tgt = _domains()
+    names = np.array(["a", "longer"])
+    clf = DANNClassifier(**QUICK).fit(X, y, X_tgt)
+    named = DANNClassifier(**QUICK).fit(X, names[y], X_tgt)
+    for sign in (1, -1):
+        rows, labels, domain = _stack(sign * X_val, y_val, sign * X_tgt)
+        one = reverse_validation_score(clf, rows, labels, sample_domain=domain)
+        stacked = np.where(domain > 0, names[np.maximum(labels, 0)], "?")
+        assert reverse_validation_score(named, rows, stacked, sample_domain=domain) == one
+
+
 @pytest.mark.parametrize("routing", [False, True])
 def test_a_pipeline_is_refitted_as_it_was_fitted(routing):
     X, y, X_val, y_val, X_tgt = _domains()

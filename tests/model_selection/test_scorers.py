@@ -195,9 +195,7 @@ def test_searches_choose_the_best(search, stacked):
         kwargs["n_iter"] = 3
     if stacked:
         X, y, domain = _stacked(placeholder=-1)
-        found = search(
-            _pipeline(), grid, scoring=get_scorer("infomax"), cv=DomainKFold(2), **kwargs
-        )
+        found = search(_pipeline(), grid, cv=DomainKFold(2), **kwargs)
         found.fit(X, y, sample_domain=domain)
     else:
         pipeline = _pipeline(transform_input=["X_tgt"])
