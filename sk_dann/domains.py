@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 
 def split_sample_domain(sample_domain, n_samples, *, need_target=True):
@@ -84,6 +86,48 @@ def select_labels(y, rows):
         if plain.dtype.kind in "iufb" or (strings and isinstance(y, list | tuple)):
             return plain
     return labels
+
+
+def held_out_domains(X, y, X_tgt=None, sample_domain=None):
+    """Take apart rows to score, whichever way the target comes with them.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, data frame} of shape (n_samples, ...)
+    y : array-like of shape (n_samples,), or None
+    X_tgt : like `X`, default=None
+        The target's rows; `X` is the source alone then.
+    sample_domain : array-like of int of shape (n_samples,), default=None
+        Positive for source rows, negative for target rows.
+
+    Returns
+    -------
+    X_source : like `X`
+    y : ndarray of shape (n_source,), or None
+    X_target : like `X`
+
+    Raises
+    ------
+    ValueError
+        If there are no target rows, or two sorts of them.
+    """
+    if (X_tgt is None) == (sample_domain is None):
+        raise ValueError(
+            "A score for two domains needs either X_tgt (X is the source alone then) or "
+            "sample_domain (X holds both domains). In cross-validation and searches enable "
+            "metadata routing, sklearn.set_config(enable_metadata_routing=True), and pass it on: "
+            'cross_validate(..., params={"X_tgt": X_tgt}) or search.fit(X, y, X_tgt=X_tgt).'
+        )
+    if X_tgt is not None:
+        return X, None if y is None else np.asarray(y), X_tgt
+    source, target = split_sample_domain(sample_domain, _num_samples(X), need_target=False)
+    if not len(target):
+        raise ValueError(
+            "sample_domain marks no target row among those to score. Cross-validate with "
+            "sk_dann.model_selection.DomainKFold, whose test folds hold rows of both domains."
+        )
+    y_source = None if y is None else select_labels(y, source)
+    return _safe_indexing(X, source), y_source, _safe_indexing(X, target)
 
 
 @dataclass(frozen=True)

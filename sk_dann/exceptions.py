@@ -8,6 +8,7 @@ __all__ = [
     "CollapsedClassWarning",
     "LabelShiftWarning",
     "NoTargetWarning",
+    "OracleWarning",
     "SeparableDomainsWarning",
     "SourceAccuracyWarning",
     "StoredElsewhereWarning",
@@ -80,6 +81,19 @@ class NoTargetWarning(UserWarning):
     >>> import warnings
     >>> from sk_dann.exceptions import NoTargetWarning
     >>> warnings.simplefilter("ignore", NoTargetWarning)  # "I know, and that is what I want"
+    """
+
+
+class OracleWarning(UserWarning):
+    """A score reads labels of target rows, which are what domain adaptation has not got.
+
+    What is chosen by such a score is out of reach in use, and the score itself too good.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sk_dann.exceptions import OracleWarning
+    >>> warnings.simplefilter("ignore", OracleWarning)  # "I do research, and want to see the gap"
     """
 
 

@@ -1,4 +1,10 @@
-"""Splitters that know two domains."""
+"""Splitters that know two domains.
+
+They must be told the domains. With metadata routing, scikit-learn's tools pass
+``params={"sample_domain": d}`` on to them; without, hand it over as their `groups`.
+"""
+
+from abc import abstractmethod
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
@@ -8,7 +14,59 @@ from sklearn.utils.validation import _num_samples
 from ..domains import select_labels, split_sample_domain
 
 
-class SourceKFold(BaseCrossValidator):
+class _StackedSplitter(BaseCrossValidator):
+    """Finds the rows of the domains; how they are split is for the subclass to say."""
+
+    __metadata_request__split = {"sample_domain": True}
+
+    def split(self, X, y=None, sample_domain=None, *, groups=None):
+        """Yield the positions of training and test rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Only the source rows' labels are looked at.
+        sample_domain : array-like of int of shape (n_samples,)
+            Positive for source rows, negative for target rows.
+        groups : array-like of int of shape (n_samples,), default=None
+            `sample_domain` under the name that scikit-learn's tools use for it when metadata
+            routing is off.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Both in ascending order.
+
+        Raises
+        ------
+        ValueError
+            If neither or both of `sample_domain` and `groups` are given, or there is not enough
+            to split.
+        """
+        domain = np.asarray(self._one_of(sample_domain, groups))
+        n_samples = _num_samples(X)
+        source, target = split_sample_domain(domain, n_samples)
+        y_source = None if y is None else select_labels(y, source)
+        for test in self._tests(source, target, y_source, domain):
+            is_test = np.zeros(n_samples, dtype=bool)
+            is_test[test] = True
+            yield np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+    def _one_of(self, sample_domain, groups):
+        if (sample_domain is None) == (groups is None):
+            raise ValueError(
+                f"{type(self).__name__} needs sample_domain (or, without metadata routing, "
+                "groups=): positive for source rows, negative for target rows."
+            )
+        return sample_domain if groups is None else groups
+
+    @abstractmethod
+    def _tests(self, source, target, y_source, domain):
+        """Yield the test rows of each fold, of positions of source and of target rows."""
+
+
+class SourceKFold(_StackedSplitter):
     """K folds of the source rows; all target rows are trained on, none is tested on.
 
     For stacked domains, where plain folds would score target rows against labels that are only
@@ -39,53 +97,114 @@ class SourceKFold(BaseCrossValidator):
     [0 1 4 5] [2 3]
     """
 
-    __metadata_request__split = {"sample_domain": True}
-
     def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, X, y=None, sample_domain=None, *, groups=None):
-        """Yield the positions of training and test rows.
+    def _tests(self, source, target, y_source, domain):
+        for _, test in self._source_folds(y_source).split(source, y_source):
+            yield source[test]
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-            Only the source rows' labels are looked at.
-        sample_domain : array-like of int of shape (n_samples,)
-            Positive for source rows, negative for target rows.
-        groups : array-like of int of shape (n_samples,), default=None
-            `sample_domain` under the name that scikit-learn's tools use for it when metadata
-            routing is off.
-
-        Yields
-        ------
-        train, test : ndarray of int
-            Both in ascending order.
-
-        Raises
-        ------
-        ValueError
-            If neither or both of `sample_domain` and `groups` are given.
-        """
-        if (sample_domain is None) == (groups is None):
-            raise ValueError(
-                "SourceKFold needs sample_domain (or, without metadata routing, groups=): positive "
-                "for source rows, negative for target rows."
-            )
-        domain = sample_domain if groups is None else groups
-        source, target = split_sample_domain(domain, _num_samples(X))
-        y_source = None if y is None else select_labels(y, source)
-        for train, test in self._folds(y_source).split(source, y_source):
-            yield np.sort(np.concatenate([source[train], target])), source[test]
-
-    def _folds(self, y_source):
+    def _source_folds(self, y_source):
         classes = y_source is not None and type_of_target(y_source) in ("binary", "multiclass")
-        kind = StratifiedKFold if classes else KFold
+        return self._folds(StratifiedKFold if classes else KFold)
+
+    def _folds(self, kind):
         return kind(self.n_splits, shuffle=self.shuffle, random_state=self.random_state)
 
     def get_n_splits(self, X=None, y=None, groups=None, **metadata):
         """Return the number of folds; scikit-learn's tools pass arguments that do not matter."""
         return self.n_splits
+
+
+class DomainKFold(SourceKFold):
+    """K folds of the source rows and of the target rows, each tested on together.
+
+    For stacked domains and :class:`DomainScorer`, which asks a classifier about target rows that
+    `fit` has not seen. The source's folds are those of :class:`SourceKFold`; the target's are
+    never stratified, for its labels are placeholders.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        At most the number of rows of each domain.
+    shuffle : bool, default=False
+        Shuffle the rows of each domain before cutting the folds.
+    random_state : int, RandomState instance or None, default=None
+        Of the shuffle.
+
+    Notes
+    -----
+    The splitter must be told the domains. With metadata routing, scikit-learn's tools pass
+    ``params={"sample_domain": d}`` on to it; without, hand it over as their `groups`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_dann.model_selection import DomainKFold
+    >>> X, y = np.zeros((6, 1)), np.array([0, 1, 0, 1, -1, -1])
+    >>> sample_domain = np.array([1, 1, 1, 1, -2, -2])
+    >>> for train, test in DomainKFold(n_splits=2).split(X, y, sample_domain):
+    ...     print(train, test)
+    [2 3 5] [0 1 4]
+    [0 1 4] [2 3 5]
+    """
+
+    def _tests(self, source, target, y_source, domain):
+        if len(target) < self.n_splits:
+            raise ValueError(
+                f"n_splits={self.n_splits} is more than the {len(target)} target rows."
+            )
+        in_source = super()._tests(source, target, y_source, domain)
+        in_target = self._folds(KFold).split(target)
+        for source_test, (_, test) in zip(in_source, in_target, strict=True):
+            yield np.concatenate([source_test, target[test]])
+
+
+class LeaveOneSourceDomainOut(_StackedSplitter):
+    """Each source domain in turn is tested on; the others and the target are trained on.
+
+    How well does the classifier do on a domain whose labels it has not seen? Of at least two source
+    domains one answers for the target.
+
+    Notes
+    -----
+    The splitter must be told the domains. With metadata routing, scikit-learn's tools pass
+    ``params={"sample_domain": d}`` on to it; without, hand it over as their `groups`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_dann.model_selection import LeaveOneSourceDomainOut
+    >>> X, y = np.zeros((6, 1)), np.array([0, 1, 0, 1, -1, -1])
+    >>> sample_domain = np.array([1, 1, 2, 2, -3, -3])
+    >>> for train, test in LeaveOneSourceDomainOut().split(X, y, sample_domain):
+    ...     print(train, test)
+    [2 3 4 5] [0 1]
+    [0 1 4 5] [2 3]
+    """
+
+    def _tests(self, source, target, y_source, domain):
+        numbers = np.unique(domain[source])
+        if len(numbers) < 2:
+            raise ValueError("sample_domain marks one source domain; one cannot be left out.")
+        for number in numbers:
+            yield np.flatnonzero(domain == number)
+
+    def get_n_splits(self, X=None, y=None, groups=None, *, sample_domain=None):
+        """Return the number of source domains.
+
+        Parameters
+        ----------
+        X, y : object, default=None
+            Not looked at.
+        groups, sample_domain : array-like of int of shape (n_samples,), default=None
+            One of them, as in :meth:`split`.
+
+        Returns
+        -------
+        int
+        """
+        domain = np.asarray(self._one_of(sample_domain, groups))
+        return len(np.unique(domain[domain > 0]))

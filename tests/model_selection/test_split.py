@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn import config_context
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_validate
 
-from sk_dann.model_selection import SourceKFold
+from sk_dann.model_selection import DomainKFold, LeaveOneSourceDomainOut, SourceKFold
+
+SPLITTERS = [DomainKFold(2), LeaveOneSourceDomainOut(), SourceKFold(2)]
 
 
 def _domain(n_source, n_target, seed):
@@ -48,6 +52,60 @@ def test_folds_are_those_of_scikit_learn_on_the_source(shuffle, with_classes):
         np.testing.assert_array_equal(test, source[in_source])
 
 
+@given(
+    n_source=st.integers(4, 30),
+    n_target=st.integers(4, 30),
+    n_splits=st.integers(2, 4),
+    shuffle=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_rows_of_both_domains_are_tested_once(n_source, n_target, n_splits, shuffle, seed):
+    domain = _domain(n_source, n_target, seed)
+    seed = seed if shuffle else None
+    options = {"n_splits": n_splits, "shuffle": shuffle, "random_state": seed}
+    tested = []
+    folds = DomainKFold(**options).split(domain, None, domain)
+    like = SourceKFold(**options).split(domain, None, domain)
+    for (train, test), (_, source_test) in zip(folds, like, strict=True):
+        assert {1, -1} == set(domain[test]) == set(domain[train])
+        assert sorted(np.concatenate([train, test])) == list(range(len(domain)))
+        np.testing.assert_array_equal(test[domain[test] > 0], source_test)
+        tested.extend(test)
+    assert sorted(tested) == list(range(len(domain)))
+
+
+def test_each_source_domain_is_left_out_once():
+    domain = np.array([3, -1, 1, 3, -2, 7])
+    splitter = LeaveOneSourceDomainOut()
+    folds = [(a.tolist(), b.tolist()) for a, b in splitter.split(domain, None, domain)]
+    assert folds == [([0, 1, 3, 4, 5], [2]), ([1, 2, 4, 5], [0, 3]), ([0, 1, 2, 3, 4], [5])]
+    assert splitter.get_n_splits(groups=domain) == 3
+    assert splitter.get_n_splits(sample_domain=domain.tolist()) == 3
+
+
+def test_too_few_to_split():
+    with pytest.raises(ValueError, match="n_splits=3 is more than the 2 target rows"):
+        next(DomainKFold(3).split(np.zeros(6), None, [1, 1, 1, 1, -1, -1]))
+    with pytest.raises(ValueError, match="sample_domain marks one source domain"):
+        next(LeaveOneSourceDomainOut().split(np.zeros(3), None, [1, 1, -1]))
+
+
+@pytest.mark.parametrize("routed", [False, True])
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=repr)
+def test_domains_reach_the_splitter_as_groups_or_routed(splitter, routed):
+    rng = np.random.default_rng(0)
+    domain = np.repeat([1, 2, -1], 10)
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 2
+    with config_context(enable_metadata_routing=routed):
+        kwargs = {"params": {"sample_domain": domain}} if routed else {"groups": domain}
+        found = cross_validate(DummyClassifier(), X, y, cv=splitter, return_indices=True, **kwargs)
+        fit_kwargs = kwargs["params"] if routed else kwargs
+        search = GridSearchCV(DummyClassifier(), {"strategy": ["prior", "uniform"]}, cv=splitter)
+        assert search.fit(X, y, **fit_kwargs).n_splits_ == 2
+    expected = [test.tolist() for _, test in splitter.split(X, y, domain)]
+    assert [test.tolist() for test in found["indices"]["test"]] == expected
+
+
 def test_labels_of_target_rows_are_not_looked_at():
     domain = np.array([1, 1, 1, 1, -1, -1])
     placeholders = [
@@ -79,10 +137,11 @@ def test_groups_is_another_name_for_sample_domain():
         np.testing.assert_array_equal(a[1], b[1])
 
 
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=repr)
 @pytest.mark.parametrize("given", [{}, {"sample_domain": [1, -1], "groups": [1, -1]}])
-def test_the_domains_must_be_told_once(given):
-    with pytest.raises(ValueError, match="needs sample_domain"):
-        next(SourceKFold(2).split(np.zeros((2, 1)), None, **given))
+def test_the_domains_must_be_told_once(splitter, given):
+    with pytest.raises(ValueError, match=f"{type(splitter).__name__} needs sample_domain"):
+        next(splitter.split(np.zeros((2, 1)), None, **given))
 
 
 def test_number_of_folds():

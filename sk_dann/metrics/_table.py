@@ -1,0 +1,83 @@
+"""The scores by name, for whoever computes many of them.
+
+The positional arguments of each function say what it is computed from, by these names:
+
+log_proba_source, log_proba_target
+    Log-probabilities (n, C) of source rows that were not trained on, and (m, C) of target rows.
+y
+    Positions (n,) of the source rows' classes.
+weight, feature_weight
+    Importance weights (n,) of the source rows: of the rows themselves, which do not depend on the
+    classifier, and of its features.
+predict_log_proba, X_target
+    The classifier as a function, and rows (m, d) to ask it about.
+
+What is keyword-only are options.
+"""
+
+import inspect
+
+from ..shift._source_scores import (
+    average_thresholded_confidence_score,
+    calibrated_confidence_score,
+    deep_embedded_validation_score,
+    importance_weighted_score,
+    source_accuracy_score,
+)
+from ..shift._target_scores import (
+    batch_nuclear_norm_score,
+    corr_c_score,
+    infomax_score,
+    prediction_entropy_score,
+    soft_neighborhood_density_score,
+)
+from ._mixval import mixval_score
+
+SCORES = {
+    "atc": average_thresholded_confidence_score,
+    "batch_nuclear_norm": batch_nuclear_norm_score,
+    "calibrated_confidence": calibrated_confidence_score,
+    "corr_c": corr_c_score,
+    "deep_embedded_validation": deep_embedded_validation_score,
+    "importance_weighted": importance_weighted_score,
+    "infomax": infomax_score,
+    "mixval": mixval_score,
+    "prediction_entropy": prediction_entropy_score,
+    "soft_neighborhood_density": soft_neighborhood_density_score,
+    "source_accuracy": source_accuracy_score,
+}
+
+
+def needs_of(name):
+    """Return the names of what a score is computed from.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCORES`.
+
+    Returns
+    -------
+    list of str
+    """
+    parameters = inspect.signature(SCORES[name]).parameters.values()
+    return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+
+
+def compute_score(name, evidence, **options):
+    """Compute a score from what `evidence` holds under the names above.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCORES`.
+    evidence : mapping
+        May hold more, or compute what it is asked for.
+    **options
+        Of the score.
+
+    Returns
+    -------
+    float
+    """
+    return SCORES[name](**{need: evidence[need] for need in needs_of(name)}, **options)
