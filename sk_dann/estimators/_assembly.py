@@ -59,6 +59,10 @@ class MemberParams:
     lambda_adapt: np.ndarray
     alpha: np.ndarray
 
+    def __getitem__(self, which):
+        seeds = [int(seed) for seed in np.asarray(self.seeds)[which]]
+        return MemberParams(seeds, self.lambda_adapt[which], self.alpha[which])
+
 
 def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_members=1, members=None):
     """Make the net, ready to be trained.

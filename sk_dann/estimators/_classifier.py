@@ -408,24 +408,28 @@ class DANNClassifier(
             its own in :mod:`sk_dann.exceptions`.
         """
         last = self.net_ if self.warm_start and hasattr(self, "net_") else None
-        X = check_source(self, X, reset=last is None)
+        data = self._read_data(X, y, X_tgt, sample_domain, sample_weight, last is not None)
+        # The same draws go on; without warm_start, each fit of a RandomState gets new ones.
+        seed = last.seed if last else check_random_state(self.random_state).randint(2**31 - 1)
+        validation = check_validation_set(self, X_val, y_val, data.X_source.dtype)
+        if self.early_stopping and validation is None:
+            data, validation = hold_out(data, self.validation_fraction, seed)
+        self._train(data, validation, seed, last)
+        return self
+
+    def _read_data(self, X, y, X_tgt, sample_domain, sample_weight, goes_on=False):
+        """Validate the data and learn the columns and classes, or check that they are known."""
+        X = check_source(self, X, reset=not goes_on)
         data = check_domains(self, X, y, X_tgt, sample_domain)
         classes, codes = encode_classes(data.y)
-        if last is not None and not np.array_equal(classes, self.classes_):
+        if goes_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start=True goes on with the classes {self.classes_.tolist()}, but y holds "
                 f"{classes.tolist()}."
             )
         self.classes_ = classes
         weights = check_weights(sample_weight, self.class_weight, data, self.classes_)
-        data = data.with_labels(codes, *weights)
-        # The same draws go on; without warm_start, each fit of a RandomState gets new ones.
-        seed = last.seed if last else check_random_state(self.random_state).randint(2**31 - 1)
-        validation = check_validation_set(self, X_val, y_val, X.dtype)
-        if self.early_stopping and validation is None:
-            data, validation = hold_out(data, self.validation_fraction, seed)
-        self._train(data, validation, seed, last)
-        return self
+        return data.with_labels(codes, *weights)
 
     def _train(self, data, validation, seed, last):
         device = resolve_device(self.device)

@@ -212,12 +212,12 @@ def check_weights(sample_weight, class_weight, data, classes):
     if class_weight is None:
         return row_weight, row_weight
     codes = np.searchsorted(classes, labels)
-    by_class = _weights_of_classes(class_weight, classes, codes, row_weight)
+    by_class = weights_of_classes(class_weight, classes, codes, row_weight)
     label_weight = by_class[codes] * (1 if row_weight is None else row_weight)
     return (label_weight / label_weight.max()).astype(dtype), row_weight
 
 
-def _weights_of_classes(class_weight, classes, codes, row_weight):
+def weights_of_classes(class_weight, classes, codes, row_weight):
     """Return the weight of each class; shape (n_classes,)."""
     if isinstance(class_weight, str):
         # compute_class_weight's formula, on weighted rows; it takes them since scikit-learn 1.7.
@@ -233,14 +233,13 @@ def _weights_of_classes(class_weight, classes, codes, row_weight):
     return by_class
 
 
-def hold_out(data, fraction, random_state):
-    """Keep a share of the source rows for validation, stratified by class and source domain.
+def draw_held_out(data, fraction, random_state):
+    """Draw a share of the source rows, stratified by class and source domain.
 
     Returns
     -------
-    data : DomainData
-        The rest.
-    validation : ValidationRows
+    kept, held_out : ndarray of int
+        Positions among the source rows.
     """
     strata = np.stack([data.y, data.source_domain], axis=1)
     try:
@@ -255,6 +254,19 @@ def hold_out(data, fraction, random_state):
             f"{len(data.y)} source rows, with rows of every class (and source domain) on both "
             f"sides, and cannot: {error} Pass X_val and y_val, or set early_stopping=False."
         ) from error
+    return kept, held_out
+
+
+def hold_out(data, fraction, random_state):
+    """Keep a share of the source rows for validation.
+
+    Returns
+    -------
+    data : DomainData
+        The rest.
+    validation : ValidationRows
+    """
+    kept, held_out = draw_held_out(data, fraction, random_state)
     weight = None if data.domain_weight is None else data.domain_weight[held_out]
     if weight is not None and not weight.sum() > 0:
         weight = None

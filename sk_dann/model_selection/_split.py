@@ -14,7 +14,7 @@ from sklearn.utils.validation import _num_samples
 from ..domains import select_labels, split_sample_domain
 
 
-class _StackedSplitter(BaseCrossValidator):
+class StackedSplitter(BaseCrossValidator):
     """Finds the rows of the domains; how they are split is for the subclass to say."""
 
     __metadata_request__split = {"sample_domain": True}
@@ -66,7 +66,7 @@ class _StackedSplitter(BaseCrossValidator):
         """Yield the test rows of each fold, of positions of source and of target rows."""
 
 
-class SourceKFold(_StackedSplitter):
+class SourceKFold(StackedSplitter):
     """K folds of the source rows; all target rows are trained on, none is tested on.
 
     For stacked domains, where plain folds would score target rows against labels that are only
@@ -162,7 +162,7 @@ class DomainKFold(SourceKFold):
             yield np.concatenate([source_test, target[test]])
 
 
-class LeaveOneSourceDomainOut(_StackedSplitter):
+class LeaveOneSourceDomainOut(StackedSplitter):
     """Each source domain in turn is tested on; the others and the target are trained on.
 
     How well does the classifier do on a domain whose labels it has not seen? Of at least two source

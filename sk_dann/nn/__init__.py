@@ -13,7 +13,13 @@ from ._network import DANNNetwork, NetworkOutput, make_network
 from ._random import MemberGenerators, isolated_random_state
 from ._schedules import constant, dann_lambda, dann_learning_rate
 from ._sparse import CSRMatrix, SparseBatch, sparse_matmul
-from ._stacking import copy_members, count_members, finite_members, stack_members
+from ._stacking import (
+    copy_members,
+    count_members,
+    finite_members,
+    stack_members,
+    view_members,
+)
 
 __all__ = [
     "CSRMatrix",
@@ -45,4 +51,5 @@ __all__ = [
     "member_mlp",
     "sparse_matmul",
     "stack_members",
+    "view_members",
 ]

@@ -78,6 +78,37 @@ def copy_members(source: nn.Module, destination: nn.Module, members: Sequence[in
                     own[k] = other[k]
 
 
+def view_members(network: nn.Module, members: slice) -> nn.Module:
+    """Return a network of some members, which uses the weights that they have.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+    members : slice
+
+    Returns
+    -------
+    DANNNetwork
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import make_network, view_members
+    >>> network = make_network(5, 2, n_members=3)
+    >>> view_members(network, slice(2, 3))(torch.zeros(7, 5)).label_logits.shape
+    torch.Size([1, 7, 2])
+    """
+    copied = {}
+    for part in _parts(network):
+        if isinstance(part, Members):
+            copied[id(part.members)] = nn.ModuleList(list(part.members)[members])
+        else:
+            for values in part.parameters():
+                own = nn.Parameter(values.detach()[members], requires_grad=False)
+                copied[id(values)] = own
+    return copy.deepcopy(network, copied)
+
+
 @torch.no_grad()
 def finite_members(network: nn.Module) -> Tensor:
     """Tell of which members all parameters are finite.
