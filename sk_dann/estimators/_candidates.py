@@ -294,13 +294,21 @@ class TrainedMembers:
         return {}
 
     def row_weight(self, f):
-        """Return the importance weights of the test rows of fold `f`."""
+        """Return the importance weights of the test rows of fold `f`, sample weights counted.
+
+        Without a target all rows are as important.
+        """
         if f not in self._weights:
             fold, data = self.training.folds[f], self.training.data
-            self._weights[f] = importance_weights(
-                take_rows(data.X_source, data.source_rows[fold.test]),
-                take_rows(data.X_target, data.target_rows[fold.target_test]),
-            )
+            weight = np.ones(len(fold.test))
+            if data.X_target is not None:
+                weight = importance_weights(
+                    take_rows(data.X_source, data.source_rows[fold.test]),
+                    take_rows(data.X_target, data.target_rows[fold.target_test]),
+                )
+            if data.domain_weight is not None:
+                weight = weight * data.domain_weight[fold.test]
+            self._weights[f] = weight
         return self._weights[f]
 
     def score(self, name, options):
