@@ -19,7 +19,6 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import warn_user
@@ -40,16 +39,6 @@ _NOT_IN_GRID = {
     "n_estimators": "networks are scored one by one; n_seeds says how many a candidate has",
     "warm_start": "each candidate is trained from the start",
 }
-
-
-def _if_refitted(self):
-    """Offer a method, unless there is no network on all rows to answer it."""
-    if hasattr(self, "best_params_") and not hasattr(self, "best_estimator_"):
-        raise AttributeError(
-            "With refit=False there is no network that is trained on all rows with the best "
-            "parameters, only best_params_."
-        )
-    return True
 
 
 class DANNClassifierCV(
@@ -320,7 +309,6 @@ class DANNClassifierCV(
         self.lambda_adapt_ = self.best_params_["lambda_adapt"]
         self.alpha_ = self.best_params_["alpha"]
 
-    @available_if(_if_refitted)
     def predict(self, X):
         """Predict classes, by the network that is trained on all rows.
 
@@ -334,7 +322,6 @@ class DANNClassifierCV(
         """
         return self._best().predict(X)
 
-    @available_if(_if_refitted)
     def predict_proba(self, X):
         """Class probabilities.
 
@@ -349,7 +336,6 @@ class DANNClassifierCV(
         """
         return self._best().predict_proba(X)
 
-    @available_if(_if_refitted)
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities.
 
@@ -363,7 +349,6 @@ class DANNClassifierCV(
         """
         return self._best().predict_log_proba(X)
 
-    @available_if(_if_refitted)
     def decision_function(self, X):
         """Confidence scores of the classes, see :meth:`DANNClassifier.decision_function`.
 
@@ -377,7 +362,6 @@ class DANNClassifierCV(
         """
         return self._best().decision_function(X)
 
-    @available_if(_if_refitted)
     def transform(self, X):
         """Map rows to the domain-invariant features.
 
@@ -391,7 +375,6 @@ class DANNClassifierCV(
         """
         return self._best().transform(X)
 
-    @available_if(_if_refitted)
     def score(self, X, y, sample_weight=None, *, sample_domain=None):
         """Accuracy of the predictions.
 
@@ -410,7 +393,12 @@ class DANNClassifierCV(
         return self._best().score(X, y, sample_weight, sample_domain=sample_domain)
 
     def _best(self):
-        check_is_fitted(self, "best_estimator_")
+        check_is_fitted(self, "best_params_")
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                "With refit=False no network is trained on all rows, so there is none to predict "
+                "with. Set refit=True, or pass best_params_ to a DANNClassifier."
+            )
         return self.best_estimator_
 
     @property

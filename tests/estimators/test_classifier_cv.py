@@ -1,0 +1,514 @@
+"""DANNClassifierCV against single fits, the stock tools, and what should change nothing."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_dann import DANNClassifier, DANNClassifierCV
+from sk_dann.datasets import make_inter_twinning_moons
+from sk_dann.estimators import _candidates
+from sk_dann.estimators._assembly import MemberParams
+from sk_dann.estimators._candidates import Fold, TrainedMembers, Training
+from sk_dann.exceptions import NoTargetWarning
+from sk_dann.model_selection import (
+    DomainKFold,
+    DomainScorer,
+    LeaveOneSourceDomainOut,
+    SourceKFold,
+    get_scorer_names,
+)
+
+NAMES = [name for name in get_scorer_names() if name != "oracle_accuracy"]
+QUICK = {"hidden_layer_sizes": (8,), "domain_hidden_layer_sizes": (8,), "max_iter": 4}
+
+
+def _data(n_source=90, n_target=70, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n_source) % n_classes
+    truth = rng.integers(0, n_classes, n_target)
+    centres = rng.normal(size=(n_classes, 5)) * 2
+    X = centres[y] + rng.normal(size=(n_source, 5))
+    X_tgt = centres[truth] + rng.normal(size=(n_target, 5)) + 0.7
+    order = rng.permutation(n_source)
+    return X[order], np.array(list("abc"))[y[order]], X_tgt, np.array(list("abc"))[truth]
+
+
+@pytest.fixture
+def data():
+    return _data()[:3]
+
+
+def _search(estimator=None, **params):
+    estimator = DANNClassifier(**QUICK) if estimator is None else estimator
+    defaults = {"lambdas": [0, 1], "cv": 3, "random_state": 0}
+    return DANNClassifierCV(estimator, **{**defaults, **params})
+
+
+def _stacked(X, y, X_tgt, placeholder="?"):
+    rng = np.random.default_rng(3)
+    order = rng.permutation(len(X) + len(X_tgt))
+    domain = np.r_[np.ones(len(X), int), -np.ones(len(X_tgt), int)][order]
+    labels = np.r_[y, np.full(len(X_tgt), placeholder)][order]
+    return np.vstack([X, X_tgt])[order], labels, domain
+
+
+def _trained(estimator, data, folds, seeds, lambdas, fold):
+    ready = clone(estimator)
+    known = ready._read_data(*data[:3], None, None)
+    training = Training.prepare(ready, known, folds, 0)
+    members = MemberParams(seeds, np.array(lambdas, float), np.full(len(seeds), 1e-4))
+    return TrainedMembers(training, members, fold)
+
+
+# What a member learns
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_a_fold_is_a_fit_to_its_rows(kind):
+    """Steps of all rows, and no dropout: nothing but the fold makes a difference."""
+    X, y, X_tgt, _ = _data(n_target=40)
+    X, X_tgt = kind(X), kind(X_tgt)
+    estimator = DANNClassifier(
+        **QUICK, dropout=0.0, batch_size=1000, random_state=7, learning_rate_init=0.05
+    )
+    everywhere = np.arange(40)
+    folds = [
+        Fold(train, test, everywhere, everywhere)
+        for train, test in StratifiedKFold(3).split(np.zeros(90), y)
+    ]
+    alone = [
+        clone(estimator).set_params(lambda_adapt=0.0).fit(X[fold.train], y[fold.train], X_tgt)
+        for fold in folds
+    ]
+    seeds = [clf.net_.seed for clf in alone]
+    trained = _trained(estimator, (X, y, X_tgt), folds, seeds, [0, 0, 0], [0, 1, 2])
+    for k, clf in enumerate(alone):
+        for X_some, found in ((X, trained.log_proba_source), (X_tgt, trained.log_proba_target)):
+            expected = clf.predict_log_proba(X_some)
+            np.testing.assert_allclose(found[:, k], expected, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(trained.ask(k, X_tgt), trained.log_proba_target[:, k])
+
+
+@pytest.mark.parametrize("name", ["reverse_validation", "calibrated_confidence", "mixval"])
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"early_stopping": True}, {"label_shift": [0.2, 0.3, 0.5]}, {"class_weight": "balanced"}],
+    ids=lambda params: "-".join(params),
+)
+def test_candidates_have_the_scores_that_they_would_have_by_themselves(data, name, params):
+    estimator = DANNClassifier(**QUICK, **params, learning_rate_init=0.02)
+    common = {"scoring": name, "refit": False, "n_seeds": 2}
+    both = _search(estimator, lambdas=[0, 0.5, 2], alphas=[1e-4, 0.1], **common).fit(*data)
+    one = _search(estimator, lambdas=[0, 2], alphas=[0.1], **common).fit(*data)
+    assert both.scores_.shape == (1, 3, 2, 2, 3)
+    np.testing.assert_allclose(both.scores_[:, [0, 2], 1:], one.scores_, atol=1e-12)
+
+
+def test_members_may_be_trained_in_several_runs(data, monkeypatch):
+    together = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
+    monkeypatch.setattr(_candidates, "_MAX_WEIGHTS", 500)
+    apart = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
+    np.testing.assert_allclose(apart.scores_, together.scores_, atol=1e-12)
+
+
+def test_seeds_are_the_same_for_all_candidates_and_differ_among_themselves(data):
+    scores = _search(lambdas=[0, 1e-12], n_seeds=3, scoring="infomax").fit(*data).scores_[0]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-6)
+    assert len(np.unique(scores[0, 0, :, 0])) == 3
+
+
+def test_it_scores_as_the_stock_tools_do():
+    """Batches differ, so equal but for chance; the curves over λ go together."""
+    X, y, X_tgt, _ = make_inter_twinning_moons(rotation=50, random_state=0)
+    estimator = DANNClassifier(hidden_layer_sizes=(20,), max_iter=60, learning_rate_init=0.01)
+    lambdas = [0.0, 1.0, 6.0]
+    search = DANNClassifierCV(
+        estimator,
+        lambdas=lambdas,
+        cv=3,
+        n_seeds=3,
+        random_state=0,
+        refit=False,
+        scoring="source_accuracy",
+    ).fit(X, y, X_tgt)
+    with config_context(enable_metadata_routing=True):
+        stock = [
+            np.mean(
+                [
+                    cross_val_score(
+                        clone(estimator).set_params(lambda_adapt=each, random_state=seed),
+                        X,
+                        y,
+                        cv=3,
+                        params={"X_tgt": X_tgt[:-1]},
+                        scoring=DomainScorer("source_accuracy"),
+                    )
+                    for seed in range(3)
+                ]
+            )
+            for each in lambdas
+        ]
+    found = search.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(found, stock, atol=0.04)
+
+
+# Reverse validation
+
+
+def test_the_way_back_is_right_where_the_domains_are_alike(data):
+    X, y, _ = data
+    search = _search(
+        DANNClassifier(**{**QUICK, "max_iter": 60}), scoring="reverse_validation"
+    ).fit(X, y, X + 1e-3)
+    assert search.scores_.min() > 0.7
+    shuffled = np.random.default_rng(0).permutation(y)
+    chance = clone(search).fit(X, shuffled, X + 1e-3)
+    assert chance.scores_.mean() < search.scores_.mean() - 0.25
+
+
+def test_one_class_predicted_on_the_target_scores_its_share(data):
+    X, y, _ = data
+    # On constant rows every network predicts one class.
+    search = _search(scoring="reverse_validation", refit=False, lambdas=[0])
+    search.fit(X, y, np.zeros((30, 5)))
+    np.testing.assert_allclose(search.scores_, 1 / 3)
+
+
+def test_early_stopping_keeps_rows_out_on_both_sides(data):
+    estimator = DANNClassifier(**QUICK, early_stopping=True, validation_fraction=0.2)
+    ready = clone(estimator)
+    known = ready._read_data(*data, None, None)
+    folds = [Fold(np.arange(60), np.arange(60, 90), np.arange(70), np.arange(70))] * 2
+    training = Training.prepare(ready, known, folds, 0)
+    for rows in training.held_out:
+        assert len(rows) == 12
+        assert set(rows) < set(range(60))
+        assert len(np.unique(known.y[rows])) == 3
+    assert [len(rows) for rows in training.held_out_target] == [14, 14]
+    half = [Fold(np.arange(60), np.arange(60, 90), np.arange(50), np.arange(50, 70))]
+    training = Training.prepare(ready, known, half, 0)
+    np.testing.assert_array_equal(training.held_out_target[0], np.arange(50, 70))
+
+
+# Target labels
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_of_target_rows_are_never_read(data, name):
+    scores = []
+    for placeholder in ("a", "zzz"):
+        X, y, domain = _stacked(*data, placeholder)
+        search = _search(scoring=name, cv=DomainKFold(3), refit=False)
+        scores.append(search.fit(X, y, sample_domain=domain).scores_)
+    np.testing.assert_array_equal(*scores)
+
+
+def test_the_oracle_is_not_to_be_had(data):
+    for scoring in ("oracle_accuracy", DomainScorer("oracle_accuracy")):
+        with pytest.raises(ValueError, match="scoring"):
+            _search(scoring=scoring).fit(*data)
+
+
+# Both ways in, and folds
+
+
+@pytest.mark.parametrize("cv", [None, 3, SourceKFold(3), DomainKFold(3), KFold(3)])
+def test_both_ways_in_are_one(data, cv):
+    X, y, X_tgt = data
+    X_all, labels = np.vstack([X, X_tgt]), np.r_[y, np.full(len(X_tgt), "?")]
+    domain = np.r_[np.ones(len(X), int), -np.ones(len(X_tgt), int)]
+    apart = _search(cv=cv, scoring="reverse_validation").fit(X, y, X_tgt)
+    stacked = _search(cv=cv, scoring="reverse_validation").fit(X_all, labels, sample_domain=domain)
+    np.testing.assert_allclose(apart.scores_, stacked.scores_, atol=1e-12)
+    assert apart.n_splits_ == apart.scores_.shape[-1] == (cv is None) * 2 + 3
+    np.testing.assert_allclose(apart.predict_proba(X_tgt), stacked.predict_proba(X_tgt))
+
+
+def test_listed_folds_are_rows_of_what_is_passed(data):
+    X, y, domain = _stacked(*data)
+    folds = list(DomainKFold(3).split(X, y, domain))
+    kept = _search(cv=DomainKFold(3)).fit(X, y, sample_domain=domain)
+    listed = _search(cv=folds).fit(X, y, sample_domain=domain)
+    np.testing.assert_array_equal(kept.scores_, listed.scores_)
+    source_alone = list(StratifiedKFold(3).split(*data[:2]))
+    np.testing.assert_array_equal(
+        _search(cv=source_alone).fit(*data).scores_, _search(cv=3).fit(*data).scores_
+    )
+
+
+def test_one_source_domain_left_out(data):
+    X, y, X_tgt = data
+    domain = np.r_[np.arange(90) % 2 + 1, np.full(70, -1)]
+    labels = np.r_[y, np.full(70, "?")]
+    search = _search(cv=LeaveOneSourceDomainOut(), scoring="reverse_validation")
+    search.fit(np.vstack([X, X_tgt]), labels, sample_domain=domain)
+    assert search.n_splits_ == 2
+    assert np.isfinite(search.scores_).all()
+    assert search.best_estimator_.n_source_domains_ == 2
+
+
+def test_held_out_target_rows_are_not_seen(data):
+    X, y, X_tgt = data
+    moved = X_tgt.copy()
+    moved[::3] += 100
+    rows = np.arange(90)
+    target = 90 + np.flatnonzero(np.arange(70) % 3)
+    X_all = [np.vstack([X, each]) for each in (X_tgt, moved)]
+    labels, domain = np.r_[y, np.full(70, "?")], np.r_[np.ones(90, int), -np.ones(70, int)]
+    folds = [(np.r_[rows[rows % 3 > 0], target], rows[rows % 3 == 0])]
+    kept = [
+        _search(cv=folds, scoring="source_accuracy", refit=False)
+        .fit(each, labels, sample_domain=domain)
+        .scores_
+        for each in X_all
+    ]
+    np.testing.assert_array_equal(*kept)
+
+
+# The choice
+
+
+def test_results_load_into_a_frame(data):
+    search = _search(
+        lambdas=[1, 0.1], alphas=[0.1, 1e-4], param_grid=[{"dropout": [0.0]}, {"max_iter": [3, 5]}]
+    ).fit(*data)
+    frame = pd.DataFrame(search.cv_results_)
+    assert len(frame) == 3 * 3 * 2
+    np.testing.assert_array_equal(search.lambdas_, [0, 0.1, 1])
+    np.testing.assert_array_equal(search.alphas_, [0.1, 1e-4])
+    assert frame["param_lambda_adapt"].tolist()[:6] == [0, 0, 0.1, 0.1, 1, 1]
+    assert frame["param_max_iter"].isna().sum() == 6
+    folds = frame[[f"split{i}_test_score" for i in range(3)]]
+    np.testing.assert_allclose(folds, search.scores_.mean(axis=3).reshape(18, 3))
+    np.testing.assert_allclose(frame["mean_test_score"], folds.mean(axis=1))
+    assert frame["rank_test_score"].min() == frame["rank_test_score"][search.best_index_] == 1
+    without = frame.query("param_lambda_adapt == 0")
+    assert (without["mean_gain"] == 0).all()
+    by_hand = frame["mean_test_score"][2] - frame["mean_test_score"][0]
+    assert frame["mean_gain"][2] == pytest.approx(by_hand)
+    best = frame.loc[search.best_index_]
+    assert search.best_params_ == best["params"]
+    assert search.lambda_adapt_ == best["param_lambda_adapt"]
+    assert search.alpha_ == best["param_alpha"]
+    assert search.best_score_ == frame["mean_test_score"].max()
+    refitted = search.best_estimator_.get_params()
+    assert search.best_params_.items() <= refitted.items()
+
+
+def test_one_standard_error_takes_the_smallest_lambda_that_is_as_good(data):
+    search = _search(lambdas=[0, 0.3, 1], alphas=[1e-4, 0.1])
+    search.fit(*data)
+    search.scores_ = np.zeros((1, 3, 2, 1, 3))
+    search.scores_[0, :, :, 0] = np.array([[0.5, 0.6], [0.79, 0.8], [0.9, 0.7]])[..., None]
+    search.scores_[0, 2, 0, 0] += [-0.2, 0.0, 0.2]  # standard error .115
+    search._choose([{}])
+    assert search.best_params_ == {"lambda_adapt": 1.0, "alpha": 1e-4}
+    search.one_standard_error = True
+    search._choose([{}])
+    assert search.best_params_ == {"lambda_adapt": 0.3, "alpha": 0.1}
+    assert search.best_score_ == pytest.approx(0.8)
+
+
+def test_it_chooses_to_adapt_where_that_helps():
+    X, y, X_tgt, y_tgt = make_inter_twinning_moons(rotation=35, random_state=1)
+    params = {"hidden_layer_sizes": (30,), "max_iter": 150, "learning_rate_init": 0.01}
+    search = DANNClassifierCV(
+        DANNClassifier(**params), lambdas=[0, 6], cv=3, random_state=0, scoring="infomax"
+    ).fit(X, y, X_tgt)
+    alone = DANNClassifier(**params, lambda_adapt=0, random_state=0).fit(X, y, X_tgt)
+    assert search.lambda_adapt_ == 6
+    assert search.score(X_tgt, y_tgt) > alone.score(X_tgt, y_tgt) + 0.03
+
+
+# Divergence
+
+
+def test_candidates_that_diverge_are_reported_and_not_chosen(data):
+    search = _search(
+        DANNClassifier(**QUICK, solver="sgd", momentum=0.0),
+        param_grid={"learning_rate_init": [0.01, 1e38]},
+        scoring="reverse_validation",
+    )
+    with pytest.warns(FitFailedWarning, match="6 of 12 networks .* diverged"):
+        search.fit(*data)
+    assert np.isfinite(search.scores_[0]).all()
+    assert np.isnan(search.scores_[1]).all()
+    assert search.best_params_["learning_rate_init"] == 0.01
+    assert search.cv_results_["rank_test_score"].tolist()[2:] == [3, 3]
+
+
+def test_nothing_is_chosen_if_all_diverge(data):
+    estimator = DANNClassifier(**QUICK, solver="sgd", learning_rate_init=1e38)
+    with pytest.raises(ValueError, match="No candidate has a score.*learning_rate_init"):
+        _search(estimator).fit(*data)
+
+
+# Outer loops
+
+
+GRID = {"hidden_layer_sizes": [(5,), (8,)], "class_weight": [None, "balanced"]}
+
+
+@pytest.fixture(scope="module")
+def one_process():
+    return _search(param_grid=GRID, scoring="reverse_validation").fit(*_data()[:3])
+
+
+def test_other_processes_give_the_same(one_process):
+    search = _search(param_grid=GRID, scoring="reverse_validation", n_jobs=2).fit(*_data()[:3])
+    np.testing.assert_allclose(search.scores_, one_process.scores_, atol=1e-12)
+    assert search.best_params_ == one_process.best_params_
+
+
+def test_a_dask_cluster_takes_the_outer_loops_over(one_process):
+    distributed = pytest.importorskip("distributed")
+    from joblib import parallel_config
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        with parallel_config("dask", wait_for_workers_timeout=60):
+            search = _search(param_grid=GRID, scoring="reverse_validation").fit(*_data()[:3])
+        ran = client.run(lambda dask_worker: dask_worker.state.task_counter.cumulative_elapsed())
+    assert len(ran) == 2
+    np.testing.assert_allclose(search.scores_, one_process.scores_, atol=1e-12)
+    np.testing.assert_array_equal(
+        search.predict_proba(_data()[2]), one_process.predict_proba(_data()[2])
+    )
+
+
+# As other estimators of scikit-learn
+
+
+def test_it_works_in_a_pipeline(data):
+    X, y, X_tgt = data
+    with config_context(enable_metadata_routing=True):
+        steps = [("scale", StandardScaler()), ("dann", _search())]
+        pipeline = Pipeline(steps, transform_input=["X_tgt"])
+        stacked = clone(pipeline)
+        pipeline.fit(X, y, X_tgt=X_tgt)
+        X_all, labels, domain = _stacked(X, y, X_tgt)
+        stacked.fit(X_all, labels, sample_domain=domain)
+    scale = StandardScaler().fit(X)
+    by_hand = _search().fit(scale.transform(X), y, scale.transform(X_tgt))
+    np.testing.assert_array_equal(pipeline[-1].scores_, by_hand.scores_)
+    assert stacked.predict(X_tgt).shape == (70,)
+    assert stacked.transform(X_tgt).shape == (70, 8)
+
+
+def test_frames_keep_their_names(data):
+    X, y, X_tgt = data
+    names = list("vwxyz")
+    search = _search().fit(pd.DataFrame(X, columns=names), y, pd.DataFrame(X_tgt, columns=names))
+    assert search.feature_names_in_.tolist() == names
+    assert search.set_output(transform="pandas").transform(
+        pd.DataFrame(X_tgt, columns=names)
+    ).columns[0] == "dannclassifiercv0"
+    search.fit(*data)
+    assert not hasattr(search, "feature_names_in_")
+
+
+def test_without_refit_there_is_nothing_to_predict_with(data):
+    search = _search().fit(*data)
+    search.set_params(refit=False).fit(*data)
+    for name in ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform"):
+        with pytest.raises(AttributeError, match="refit=False"):
+            getattr(search, name)(data[2])
+    assert search.best_params_
+    with pytest.raises(NotFittedError):
+        _search().predict(data[2])
+
+
+def test_pickle_predicts_the_same(data):
+    search = _search().fit(*data)
+    other = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(other.predict_proba(data[2]), search.predict_proba(data[2]))
+
+
+def test_the_estimator_that_was_passed_stays_as_it_was(data):
+    estimator = DANNClassifier(**QUICK)
+    before = estimator.get_params()
+    _search(estimator, param_grid={"dropout": [0.1]}).fit(*data)
+    assert estimator.get_params() == before
+    assert not hasattr(estimator, "classes_")
+
+
+def test_without_a_target_source_accuracy_chooses(data):
+    X, y, _ = data
+    with pytest.warns(NoTargetWarning) as caught:
+        search = _search(alphas=[1e-4, 1e3], scoring="infomax").fit(X, y)
+    assert len(caught) == 1
+    assert search.scores_.shape == (1, 1, 2, 1, 3)
+    assert search.alpha_ == 1e-4
+    assert search.lambda_adapt_ == 0
+    assert search.best_score_ <= 1
+
+
+def test_estimated_shares_are_used(data):
+    X, y, X_tgt, _ = _data(n_source=240, n_target=240)
+    estimator = DANNClassifier(**{**QUICK, "max_iter": 20}, label_shift="estimate")
+    search = _search(estimator, scoring="reverse_validation").fit(X, y, X_tgt)
+    assert search.best_estimator_.share_estimate_ is not None
+    assert np.isfinite(search.scores_).all()
+
+
+def test_a_warning_is_given_once(data):
+    X, y, X_tgt = data
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        _search().fit(X, y, X_tgt * 1000)
+    assert [w.category.__name__ for w in caught].count("UntransformedTargetWarning") == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"lambdas": []}, "lambdas must hold finite numbers of at least 0"),
+        ({"lambdas": [0, -1]}, "lambdas must hold finite numbers of at least 0"),
+        ({"lambdas": [0, np.nan]}, "lambdas must hold"),
+        ({"lambdas": [1, 1]}, "lambdas holds a number twice"),
+        ({"alphas": [[1]]}, "alphas must hold"),
+        ({"n_seeds": 0}, "n_seeds"),
+        ({"scoring": "accuracy"}, "scoring"),
+        ({"estimator": LogisticRegression()}, "estimator"),
+        ({"param_grid": {"lambda_adapt": [1]}}, "must not hold lambda_adapt: pass lambdas"),
+        ({"param_grid": {"n_estimators": [2]}}, "n_seeds"),
+        ({"param_grid": {"hidden": [1]}}, "'hidden', which is no parameter of DANNClassifier"),
+        ({"param_grid": {"dropout": [2.0]}}, "dropout"),
+        ({"cv": 91}, "n_splits=91"),
+        ({"cv": DomainKFold(80)}, "n_splits=80 is more than the 70 target rows"),
+        ({"cv": [(np.arange(60), [])]}, "no source rows to test on in fold 0"),
+        ({"cv": []}, "cv makes no folds"),
+    ],
+)
+def test_bad_parameters_say_what_would_work(data, params, message):
+    with pytest.raises(ValueError, match=message):
+        _search(**params).fit(*data)
+
+
+def test_folds_of_one_class_are_refused(data):
+    X, y, X_tgt = data
+    with pytest.raises(ValueError, match="fewer than two classes to train on in fold 0"):
+        rows = np.flatnonzero(y == "a"), np.flatnonzero(y != "a")
+        _search(cv=[rows]).fit(X, y, X_tgt)
+
+
+def test_a_fold_that_tests_on_one_class_has_no_calibration(data):
+    X, y, X_tgt = data
+    rows = np.arange(90)
+    folds = [(rows[30:], rows[:30]), (rows[y != "a"], rows[y == "a"])]
+    with pytest.raises(ValueError, match="No candidate has a score.*at least two classes"):
+        _search(cv=folds, scoring="calibrated_confidence").fit(X, y, X_tgt)
