@@ -168,9 +168,9 @@ def test_it_scores_as_the_stock_tools_do():
 
 def test_the_way_back_is_right_where_the_domains_are_alike(data):
     X, y, _ = data
-    search = _search(
-        DANNClassifier(**{**QUICK, "max_iter": 60}), scoring="reverse_validation"
-    ).fit(X, y, X + 1e-3)
+    search = _search(DANNClassifier(**{**QUICK, "max_iter": 60}), scoring="reverse_validation").fit(
+        X, y, X + 1e-3
+    )
     assert search.scores_.min() > 0.7
     shuffled = np.random.default_rng(0).permutation(y)
     chance = clone(search).fit(X, shuffled, X + 1e-3)
@@ -415,9 +415,12 @@ def test_frames_keep_their_names(data):
     names = list("vwxyz")
     search = _search().fit(pd.DataFrame(X, columns=names), y, pd.DataFrame(X_tgt, columns=names))
     assert search.feature_names_in_.tolist() == names
-    assert search.set_output(transform="pandas").transform(
-        pd.DataFrame(X_tgt, columns=names)
-    ).columns[0] == "dannclassifiercv0"
+    assert (
+        search.set_output(transform="pandas")
+        .transform(pd.DataFrame(X_tgt, columns=names))
+        .columns[0]
+        == "dannclassifiercv0"
+    )
     search.fit(*data)
     assert not hasattr(search, "feature_names_in_")
 
