@@ -10,13 +10,15 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_dann import DANNClassifier, DANNClassifierCV
-from sk_dann.datasets import make_inter_twinning_moons
+from sk_dann.datasets import fetch_amazon_reviews, make_inter_twinning_moons
 from sk_dann.estimators import _candidates
 from sk_dann.estimators._assembly import MemberParams
 from sk_dann.estimators._candidates import Fold, TrainedMembers, Training
@@ -320,15 +322,21 @@ def test_one_standard_error_takes_the_smallest_lambda_that_is_as_good(data):
     assert search.best_score_ == pytest.approx(0.8)
 
 
-def test_it_chooses_to_adapt_where_that_helps():
-    X, y, X_tgt, y_tgt = make_inter_twinning_moons(rotation=35, random_state=1)
-    params = {"hidden_layer_sizes": (30,), "max_iter": 150, "learning_rate_init": 0.01}
-    search = DANNClassifierCV(
-        DANNClassifier(**params), lambdas=[0, 6], cv=3, random_state=0, scoring="infomax"
-    ).fit(X, y, X_tgt)
-    alone = DANNClassifier(**params, lambda_adapt=0, random_state=0).fit(X, y, X_tgt)
-    assert search.lambda_adapt_ == 6
-    assert search.score(X_tgt, y_tgt) > alone.score(X_tgt, y_tgt) + 0.03
+def test_it_chooses_to_adapt_where_that_helps(amazon_data_home):
+    X, y, X_tgt, X_test, y_test = fetch_amazon_reviews(
+        "books", "electronics", data_home=amazon_data_home, return_X_y=True
+    )
+    tfidf = TfidfTransformer(sublinear_tf=True).fit(sparse.vstack([X, X_tgt]))
+    X, X_tgt, X_test = (tfidf.transform(part.astype(np.float32)) for part in (X, X_tgt, X_test))
+    estimator = DANNClassifier(hidden_layer_sizes=(50,), random_state=0)
+    search = DANNClassifierCV(estimator, lambdas=[0, 0.3], cv=2, random_state=0)
+    search.fit(X, y, X_tgt)
+    assert search.lambda_adapt_ == 0.3
+    assert search.cv_results_["mean_gain"][1] > 0.02
+    alone = clone(estimator).set_params(lambda_adapt=0).fit(X, y, X_tgt)
+    assert search.score(X_test, y_test) > alone.score(X_test, y_test) + 0.01
+    areas = [roc_auc_score(y_test, clf.decision_function(X_test)) for clf in (search, alone)]
+    assert areas[0] > areas[1]
 
 
 # Divergence
@@ -340,7 +348,7 @@ def test_candidates_that_diverge_are_reported_and_not_chosen(data):
         param_grid={"learning_rate_init": [0.01, 1e38]},
         scoring="reverse_validation",
     )
-    with pytest.warns(FitFailedWarning, match="6 of 12 networks .* diverged"):
+    with pytest.warns(FitFailedWarning, match=r"6 of 12 networks .* diverged"):
         search.fit(*data)
     assert np.isfinite(search.scores_[0]).all()
     assert np.isnan(search.scores_[1]).all()
@@ -350,7 +358,7 @@ def test_candidates_that_diverge_are_reported_and_not_chosen(data):
 
 def test_nothing_is_chosen_if_all_diverge(data):
     estimator = DANNClassifier(**QUICK, solver="sgd", learning_rate_init=1e38)
-    with pytest.raises(ValueError, match="No candidate has a score.*learning_rate_init"):
+    with pytest.raises(ValueError, match=r"No candidate has a score.*learning_rate_init"):
         _search(estimator).fit(*data)
 
 
@@ -504,8 +512,8 @@ def test_bad_parameters_say_what_would_work(data, params, message):
 
 def test_folds_of_one_class_are_refused(data):
     X, y, X_tgt = data
+    rows = np.flatnonzero(y == "a"), np.flatnonzero(y != "a")
     with pytest.raises(ValueError, match="fewer than two classes to train on in fold 0"):
-        rows = np.flatnonzero(y == "a"), np.flatnonzero(y != "a")
         _search(cv=[rows]).fit(X, y, X_tgt)
 
 
@@ -513,5 +521,5 @@ def test_a_fold_that_tests_on_one_class_has_no_calibration(data):
     X, y, X_tgt = data
     rows = np.arange(90)
     folds = [(rows[30:], rows[:30]), (rows[y != "a"], rows[y == "a"])]
-    with pytest.raises(ValueError, match="No candidate has a score.*at least two classes"):
+    with pytest.raises(ValueError, match=r"No candidate has a score.*at least two classes"):
         _search(cv=folds, scoring="calibrated_confidence").fit(X, y, X_tgt)
