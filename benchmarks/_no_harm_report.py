@@ -259,7 +259,7 @@ def draw(summary, path):
     parts = means["of"].str.extract(rf"^({'|'.join(PANELS)}) (0\.\d)$")
     means = means.assign(part=parts[0], share=parts[1].astype(float)).dropna(subset="share")
     means = means[means["measure"] == "accuracy"]
-    names = means["part"].unique()
+    names = [name for name in PANELS if name in set(means["part"])]
     figure = Figure(figsize=(1.5 + 3.5 * len(names), 3.5), layout="constrained")
     all_axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     lines = {}
