@@ -87,7 +87,9 @@ class BatchStream:
             self._rows = DenseRows(data, device, dtype, blank)
         self._domains = {}
         self.is_compact = self._is_sparse and compact
-        self.n_rows = self._length * n_domains * (2 if self._n_target else 1)
+        n_sides = 2 if self._n_target else 1
+        self.n_rows = self._length * n_domains * n_sides
+        self.n_step_rows = self._step * n_domains * n_sides
 
     def __len__(self):
         return -(-self._length // self._step)
