@@ -21,7 +21,7 @@ _FEWEST_ALIKE = 4
 _STEPS_PER_TURN = 8
 
 
-def split_members(network, n_rows, seeds=0):
+def split_members(network, n_rows, seeds=0, *, is_sparse=False):
     """Cut the members into slices whose training fits in the caches.
 
     Members of one seed drop the same units, which then need not be computed; so slices end where
@@ -33,6 +33,9 @@ def split_members(network, n_rows, seeds=0):
     n_rows : int
         Of a step.
     seeds : int or sequence of K ints, default=0
+    is_sparse : bool, default=False
+        Whether the rows are sparse. The weights that meet them are trained member by member, and
+        so are no reason for small groups.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def split_members(network, n_rows, seeds=0):
     n_members = len(parameters[0])
     if parameters[0].device.type != "cpu":
         return [slice(0, n_members)], False
-    largest = _largest_group(parameters, n_rows)
+    largest = _largest_group(parameters, n_rows, is_sparse)
     together = _cut([0, n_members], largest)
     if np.ndim(seeds) == 0:
         return together, False
@@ -55,9 +58,11 @@ def split_members(network, n_rows, seeds=0):
     return (together, False) if few and len(by_seed) > len(together) else (by_seed, True)
 
 
-def _largest_group(parameters, n_rows):
+def _largest_group(parameters, n_rows, is_sparse):
     """Return how many members fit in the caches, at least one."""
-    n_bytes = sum(p[0].numel() * p.element_size() for p in parameters) * _COPIES
+    # The first parameter is the weight that meets the rows.
+    cached = parameters[1:] if is_sparse else parameters
+    n_bytes = sum(p[0].numel() * p.element_size() for p in cached) * _COPIES
     widths = [p.shape[2] * p.element_size() for p in parameters if p.shape[1] == 1]  # of biases
     return max(1, min(_CACHE_BYTES // n_bytes, _OUTPUT_BYTES // (n_rows * sum(widths))))
 

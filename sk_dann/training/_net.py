@@ -279,7 +279,9 @@ class DANNNet(NeuralNet):
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
         if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
-        slices, alike = split_members(self.module_, stream.n_step_rows, self.seed)
+        slices, alike = split_members(
+            self.module_, stream.n_step_rows, self.seed, is_sparse=stream.is_sparse
+        )
         slices = running_slices(slices, self.running_)
         return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices, alike)
 

@@ -85,6 +85,12 @@ def test_so_are_the_outputs_of_the_layers(n_rows, n_slices):
     assert len(slices) == n_slices
 
 
+def test_weights_that_meet_sparse_rows_are_no_reason_for_small_groups():
+    network = make_network(1000, 2, 0, n_members=16, hidden_layer_sizes=(250,))
+    slices, _ = split_members(network, 64, is_sparse=True)
+    assert slices == [slice(0, 16)]
+
+
 @pytest.mark.parametrize(
     ("largest", "seeds", "sizes", "alike"),
     [
