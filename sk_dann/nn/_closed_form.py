@@ -4,6 +4,8 @@ On small tables most of a training step is autograd's bookkeeping. Here both pat
 network are differentiated by hand: the same gradients from a third of the operations.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -207,8 +209,12 @@ class ClosedFormStep:
         return [p for layer in self._layers for p in (layer.linear.weight, layer.linear.bias)]
 
     @property
-    def gradients(self) -> list[Tensor]:
-        """The members' part of the gradients of the last step."""
+    def gradients(self) -> list[Tensor | Iterator[Tensor]]:
+        """The members' part of the gradients of the last step.
+
+        For the weights that meet sparse rows it is an iterator over some of the members, which
+        works them out one by one.
+        """
         return [g for layer in self._layers for g in (layer.weight_grad, layer.bias_grad)]
 
     @property

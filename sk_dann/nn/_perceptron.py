@@ -145,13 +145,16 @@ class _Layer:
         axis, places = (2, kept) if kept_in is None else (1, kept_in)
         self.weight_grad.zero_().index_copy_(axis, places, products)
 
+    @staticmethod
+    def _collect(products):
+        first, *others = products
+        return torch.stack([first, *others]) if others else first.unsqueeze(0)
+
     def _set_weight_grad(self, grad, x):
         if isinstance(x, SparseBatch):
-            products = [x.transpose @ member.t().contiguous() for member in grad]
-            if len(products) == 1:
-                self.weight_grad = products[0].unsqueeze(0)
-            else:
-                torch.stack(products, out=self.weight_grad)
+            products = (x.transpose @ member.t().contiguous() for member in grad)
+            # Each is as large as the weights, and best used up while it is in the cache.
+            self.weight_grad = self._collect(products) if self.members == slice(None) else products
         elif x.dim() == 2:
             by_column = x.t().expand(len(grad), -1, -1)
             torch.bmm(by_column, grad.transpose(1, 2), out=self.weight_grad)

@@ -20,7 +20,14 @@ def _parts(module: nn.Module) -> Iterator[MemberLinear | Members]:
 
 
 def count_members(network: nn.Module) -> int:
-    """Return K of a `DANNNetwork`."""
+    """Return K of a `DANNNetwork`.
+
+    Examples
+    --------
+    >>> from sk_dann.nn import count_members, make_network
+    >>> count_members(make_network(5, 2, n_members=3))
+    3
+    """
     part = next(_parts(network))
     return len(part.weight if isinstance(part, MemberLinear) else part.members)
 
@@ -67,6 +74,16 @@ def copy_members(source: nn.Module, destination: nn.Module, members: Sequence[in
     source, destination : DANNNetwork
         Of the same shape.
     members : sequence of int
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import copy_members, make_network
+    >>> one, other = (make_network(5, 2, n_members=3) for _ in range(2))
+    >>> copy_members(one, other, [0, 2])
+    >>> same = one.label_predictor[0].weight == other.label_predictor[0].weight
+    >>> same.all(dim=(1, 2))
+    tensor([ True, False,  True])
     """
     for mine, theirs in zip(_parts(destination), _parts(source), strict=True):
         if isinstance(mine, Members):
@@ -120,6 +137,16 @@ def finite_members(network: nn.Module) -> Tensor:
     Returns
     -------
     Tensor of bool of shape (K,)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_dann.nn import finite_members, make_network
+    >>> network = make_network(5, 2, n_members=3)
+    >>> with torch.no_grad():
+    ...     network.label_predictor[0].bias[1] = torch.inf
+    >>> finite_members(network)
+    tensor([ True, False,  True])
     """
 
     def is_finite(members):

@@ -99,14 +99,24 @@ class MemberAdam:
 
     @torch.no_grad()
     def step(self, gradients, learning_rates):
-        """Take a step with these gradients, and the learning rate of each parameter group."""
+        """Take a step with these gradients, and the learning rate of each parameter group.
+
+        Where they are an iterator over members, each is used up before the next is worked out.
+        """
         torch._foreach_add_(self._steps, 1)
         for call, rate in zip(self._calls, learning_rates, strict=True):
-            group, decay, places, params, *state = call
-            own = [gradients[i] for i in places]
-            if decay is not None:
-                add_member_decay(params, own, decay)
-            _call_kernel(group, params, own, *state, lr=rate)
+            group, decay, places, *values = call
+            together = []
+            for gradient, *own in zip([gradients[i] for i in places], *values, strict=True):
+                if isinstance(gradient, torch.Tensor):
+                    together.append((gradient, *own))
+                    continue
+                *own, count = own
+                for k, its in enumerate(gradient):
+                    strength = None if decay is None else decay[k]
+                    _take_step(group, strength, [its], *([v[k]] for v in own), [count], rate)
+            if together:
+                _take_step(group, decay, *zip(*together, strict=True), rate)
 
     def put_back(self, optimizer):
         """Let the optimizer's state say how many steps were taken, by these members at least."""
@@ -114,6 +124,12 @@ class MemberAdam:
             for p, step in zip(group["params"], steps, strict=True):
                 known = optimizer.state[p]["step"]
                 known.copy_(torch.maximum(known, step))
+
+
+def _take_step(group, decay, grads, params, exp_avgs, exp_avg_sqs, steps, lr):
+    if decay is not None:
+        add_member_decay(params, grads, decay)
+    _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps, lr)
 
 
 def _call_kernel(group, params, grads, exp_avgs, exp_avg_sqs, steps, lr):

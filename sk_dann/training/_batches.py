@@ -80,14 +80,16 @@ class BatchStream:
         # No step asks for more rows of each source than the longest domain has.
         self._step = min(max(batch_size // n_domains, 1), self._length)
         self.blank = blank = np.asarray(blank, dtype=np.intp)
-        self._is_sparse = sparse.issparse(data.X_source)
-        if self._is_sparse:
+        self.is_sparse = sparse.issparse(data.X_source)
+        if self.is_sparse:
             self._rows = SparseRows(data, device, dtype, blank, compact)
         else:
             self._rows = DenseRows(data, device, dtype, blank)
         self._domains = {}
-        self.is_compact = self._is_sparse and compact
-        self.n_rows = self._length * n_domains * (2 if self._n_target else 1)
+        self.is_compact = self.is_sparse and compact
+        n_sides = 2 if self._n_target else 1
+        self.n_rows = self._length * n_domains * n_sides
+        self.n_step_rows = self._step * n_domains * n_sides
 
     def __len__(self):
         return -(-self._length // self._step)
@@ -117,7 +119,7 @@ class BatchStream:
         for start in range(0, len(source), n_rows):
             part = slice(start, start + n_rows)
             X, columns = self._rows.cut(*(side[part] for side in sides)), None
-            if self._is_sparse:
+            if self.is_sparse:
                 X, columns = X
             yield Batch(
                 X,

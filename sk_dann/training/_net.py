@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochTimer
 
 from ..nn import ClosedFormStep, MemberLinear, constant, count_members, finite_members
 from ._adam import adam_step, is_plain_adam
-from ._groups import MemberGroups, running_slices, split_members, split_seeds
+from ._groups import MemberGroups, running_slices, split_members
 from ._random import seeded
 from ._totals import EpochTotals
 from ._touched import TouchedRows
@@ -253,7 +253,7 @@ class DANNNet(NeuralNet):
         known = ClosedFormStep.supports(self.module_, self.criterion_)
         self._closed_form = ClosedFormStep(self.module_, self.criterion_) if known else None
         totals = EpochTotals(finite_only=self.members_may_diverge)
-        groups = self._groups()
+        groups = self._groups(iterator)
         with seeded(self.module_, self.seed, epoch, self.device):
             steps = self._steps(iterator, epoch)
             if groups is not None:
@@ -274,12 +274,14 @@ class DANNNet(NeuralNet):
             self._set_progress((epoch + step / len(stream)) / self.max_epochs)
             yield batch, self._lambda, [group["lr"] for group in self.optimizer_.param_groups]
 
-    def _groups(self):
+    def _groups(self, stream):
         """Return the members in groups, None if a step is more than gradients and a plain Adam."""
         plain = self._closed_form is not None and is_plain_adam(self.optimizer_)
         if not plain or self._batches_are_heard or self._touched_rows is not None:
             return None
-        slices, alike = split_seeds(split_members(self.module_), self.seed)
+        slices, alike = split_members(
+            self.module_, stream.n_step_rows, self.seed, is_sparse=stream.is_sparse
+        )
         slices = running_slices(slices, self.running_)
         return MemberGroups(self.module_, self.criterion_, self.optimizer_, slices, alike)
 

@@ -6,7 +6,7 @@ from skorch.callbacks import Callback
 from sk_dann import DANNClassifier
 from sk_dann.nn import make_network
 from sk_dann.training import _groups
-from sk_dann.training._groups import split_members, split_seeds
+from sk_dann.training._groups import split_members
 
 
 def _fit(monkeypatch, cache_bytes, **params):
@@ -68,27 +68,48 @@ def test_without_target(monkeypatch):
     [(1, [1]), (4, [4]), (5, [2, 3]), (16, [4, 4, 4, 4])],
 )
 def test_slices_are_as_large_as_the_cache_allows(n_members, sizes):
-    # 1000 * 1024 weights of 4 bytes, four times: 3.9 MiB a member.
+    # 1000 * 250 weights of 4 bytes, four times: 3.9 MiB a member.
     network = make_network(1000, 2, 0, n_members=n_members, hidden_layer_sizes=(250,))
-    slices = split_members(network)
+    slices, alike = split_members(network, 64)
     assert [s.stop - s.start for s in slices] == sizes
     assert slices[0].start == 0
     assert slices[-1].stop == n_members
+    assert not alike
+
+
+@pytest.mark.parametrize(("n_rows", "n_slices"), [(128, 1), (1024, 2), (2**20, 10)])
+def test_so_are_the_outputs_of_the_layers(n_rows, n_slices):
+    # 102 of 4 bytes a row.
+    network = make_network(5, 2, 0, n_members=10, hidden_layer_sizes=(100,))
+    slices, _ = split_members(network, n_rows)
+    assert len(slices) == n_slices
+
+
+def test_weights_that_meet_sparse_rows_are_no_reason_for_small_groups():
+    network = make_network(1000, 2, 0, n_members=16, hidden_layer_sizes=(250,))
+    slices, _ = split_members(network, 64, is_sparse=True)
+    assert slices == [slice(0, 16)]
 
 
 @pytest.mark.parametrize(
-    ("slices", "seeds", "expected"),
+    ("largest", "seeds", "sizes", "alike"),
     [
-        ([slice(0, 8)], [1] * 8, ([slice(0, 8)], True)),
-        ([slice(0, 8)], [1] * 4 + [2] * 4, ([slice(0, 4), slice(4, 8)], True)),
-        ([slice(0, 3), slice(3, 8)], [1] * 8, ([slice(0, 3), slice(3, 8)], True)),
+        (8, [1] * 8, [8], True),
+        (8, [1] * 4 + [2] * 4, [4, 4], True),
+        (5, [1] * 8, [4, 4], True),
+        (5, [1] * 4 + [2] * 8, [4, 4, 4], True),
         # Too few of each to be worth smaller groups.
-        ([slice(0, 6)], [1, 1, 1, 2, 2, 2], ([slice(0, 6)], False)),
+        (6, [1, 1, 1, 2, 2, 2], [6], False),
         # Groups that are as small anyway.
-        ([slice(0, 1), slice(1, 2)], [1, 2], ([slice(0, 1), slice(1, 2)], True)),
+        (1, [1, 2], [1, 1], True),
         # One generator for all: members draw masks of their own.
-        ([slice(0, 8)], 1, ([slice(0, 8)], False)),
+        (8, 1, [8], False),
     ],
 )
-def test_groups_end_where_the_seed_changes(slices, seeds, expected):
-    assert split_seeds(slices, seeds) == expected
+def test_groups_end_where_the_seed_changes(monkeypatch, largest, seeds, sizes, alike):
+    monkeypatch.setattr(_groups, "_largest_group", lambda *args: largest)
+    network = make_network(5, 2, 0, n_members=sum(sizes))
+    slices, found = split_members(network, 64, seeds)
+    assert [s.stop - s.start for s in slices] == sizes
+    assert [s.start for s in slices] == np.cumsum([0, *sizes[:-1]]).tolist()
+    assert found == alike
