@@ -73,7 +73,7 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
     predicted = np.asarray(estimator.predict(X_target))
     if np.all(predicted == predicted[0]):
         return float(np.mean(labels == predicted[0]))
-    reverse = clone(estimator)
+    reverse = _turn_shares(clone(estimator), predicted, labels)
     metadata = _name_for_fit(reverse, "X_tgt" if sample_domain is None else "sample_domain")
     with warnings.catch_warnings():
         # That the way back does harm is for the score to say.
@@ -88,6 +88,17 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
             stacked[domain < 0] = predicted
             reverse.fit(X, stacked, **{metadata: -domain})
     return float(accuracy_score(labels, reverse.predict(X_source)))
+
+
+def _turn_shares(estimator, predicted, labels):
+    """Let class shares of the target that were given be those of the source, which is one now."""
+    for name, value in estimator.get_params().items():
+        if name.split("__")[-1] == "label_shift" and not (value is None or isinstance(value, str)):
+            counts = [np.sum(labels == label) for label in np.unique(predicted)]
+            # Of labels that are never predicted the way back learns nothing.
+            if np.sum(counts) > 0:
+                estimator.set_params(**{name: np.divide(counts, np.sum(counts))})
+    return estimator
 
 
 def _name_for_fit(estimator, name):

@@ -50,7 +50,7 @@ def _fit(data, **params):
     ).fit(*data[:3])
 
 
-def test_the_default_does_no_harm_where_plain_dann_does(shifted):
+def test_the_estimate_does_no_harm_where_plain_dann_does(shifted):
     X_tgt, y_tgt = shifted[2:]
     default, plain = _fit(shifted), _fit(shifted, label_shift=None)
     source_only = _fit(shifted, label_shift=None, lambda_adapt=0)

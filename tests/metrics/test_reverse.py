@@ -118,3 +118,15 @@ def test_what_is_missing_is_named():
         reverse_validation_score(clf, X, y)
     with pytest.raises(ValueError, match="y is None"):
         reverse_validation_score(clf, X, None, X_tgt)
+
+
+def test_class_shares_that_were_told_change_places_too():
+    X, y, X_val, y_val, X_tgt = _domains()
+    told = {"label_shift": [0.9, 0.1]}
+    clf = DANNClassifier(**QUICK, **told).fit(X, y, X_tgt)
+    shares = np.bincount(y_val) / len(y_val)
+    reverse = DANNClassifier(**QUICK, label_shift=shares).fit(X_tgt, clf.predict(X_tgt), X_val)
+    for estimator in (clf, make_pipeline("passthrough", clf)):
+        found = reverse_validation_score(estimator, X_val, y_val, X_tgt)
+        assert found == reverse.score(X_val, y_val)
+    assert clf.label_shift == told["label_shift"]
