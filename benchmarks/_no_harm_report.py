@@ -5,7 +5,7 @@ import pandas as pd
 from _results import mean_and_error
 from matplotlib.figure import Figure
 
-# In the order of the tables, and of the colours of the figure's lines.
+# In the order of the tables, and of the figure's legend.
 MODELS = (
     *("source-only", "moved", "plain DANN", "estimate", "oracle"),
     *("LogisticRegression", "HistGradientBoosting", "target-trained"),
@@ -15,8 +15,34 @@ ABOUT, COLUMNS = ("of", "measure", "model"), ("mean", "standard_error")
 # Worst tasks are looked for among those with more rows of either domain: others are chance.
 MIN_ROWS = 400
 # Groups with shares of positives, and what the figure calls them.
-PANELS = {"amazon": "reviews, development", "amazon-others": "reviews, others", "shapes": "moons"}
+PANELS = {
+    "amazon": "reviews, 4 development tasks",
+    "amazon-others": "reviews, 8 other tasks",
+    "shapes": "moons (development)",
+}
+# Colours that are told apart without red and green; limits and others' models are not solid.
+STYLES = {
+    "source-only": {"color": "black"},
+    "moved": {"color": "#E69F00"},
+    "plain DANN": {"color": "#D55E00", "linewidth": 2.5},
+    "estimate": {"color": "#0072B2", "linewidth": 2.5},
+    "oracle": {"color": "#56B4E9"},
+    "LogisticRegression": {"color": "#999999", "linestyle": ":"},
+    "HistGradientBoosting": {"color": "#CC79A7", "linestyle": ":"},
+    "target-trained": {"color": "grey", "linestyle": "--"},
+}
 HARM = -3.0  # points of accuracy that plain DANN loses: a guard must speak
+REPORTED = ("amazon-others", "tables-reported", "classes-reported")
+GROUPS = (
+    *("amazon", "amazon-others", "tables", "tables-reported"),
+    *("classes", "classes-reported", "shapes"),
+)
+GOAL_PARTS = {
+    "reviews": ("amazon", "amazon-others", "amazon, all"),
+    "tables": ("tables", "tables-reported", "tables, all"),
+}
+# Less than this and the share of it that is closed is noise.
+MIN_DISTANCE = 0.5
 
 
 def wide(frame, measure):
@@ -42,6 +68,11 @@ def by_group(values):
     return parts
 
 
+def without_shifts(labels):
+    """Return those labels that are over all shifts: a group's, or ending in "all"."""
+    return [label for label in labels if label in GROUPS or label.endswith("all")]
+
+
 def over_seeds(values):
     """Return the mean over tasks and its standard error over seeds."""
     return mean_and_error(values.groupby("seed").mean().to_numpy())
@@ -54,7 +85,7 @@ def worst_of(gains):
 
 
 def summarize(frame):
-    """Return means, gains over source-only in points, errors of shares, warnings, cost, goals."""
+    """Return means, gains over source-only in points, and what is made of them."""
     models = [model for model in MODELS if model in set(frame["model"])]
     rows = frame.set_index(["group", "shift", "task", "seed"])["rows"]
     large = rows[~rows.index.duplicated()] > MIN_ROWS
@@ -82,6 +113,7 @@ def summarize(frame):
     summary = {
         "means": without_nan(means),
         "gains": without_nan(gains),
+        "closed": closed(gains),
         "tasks": task_gains(frame),
         "share_errors": share_errors(frame),
         "warnings": count_warnings(frame),
@@ -93,8 +125,10 @@ def summarize(frame):
 
 def task_gains(frame):
     """Return for each task and model the gains over source-only in points, means over seeds."""
+    # Where classes are left out by the seed, so are rows.
+    rows = frame.groupby(["group", "shift", "task"])["rows"].transform("min")
     index = ["group", "shift", "task", "rows", "model"]
-    scores = frame.groupby(index, sort=False)[list(MEASURES)].mean()
+    scores = frame.assign(rows=rows).groupby(index, sort=False)[list(MEASURES)].mean()
     base = scores.xs("source-only", level="model")
     gains = 100 * (scores - base.reindex(scores.index.droplevel("model")).to_numpy())
     gains = gains.drop(index="source-only", level="model").reset_index()
@@ -127,86 +161,133 @@ def count_warnings(frame):
     ]
 
 
+def closed(gains):
+    """Return the share of the distance to the oracle that the estimate closes, by part.
+
+    The distance from source-only, and that from plain DANN; left out where it is next to nothing.
+    """
+    gains = pd.DataFrame(gains)
+    gains = gains[gains["of"].isin(without_shifts(gains["of"])) & (gains["measure"] != "balanced")]
+    means = gains.pivot(index=["measure", "of"], columns="model", values="mean")
+    if not {"estimate", "oracle"} <= set(means):
+        return []
+    means["source-only"] = 0.0
+    found = []
+    for start in ("source-only", "plain DANN"):
+        distance = means["oracle"] - means[start]
+        part = ((means["estimate"] - means[start]) / distance)[distance >= MIN_DISTANCE]
+        found += [
+            {"of": of, "measure": measure, "from": start, "closed": float(value)}
+            for (measure, of), value in part.items()
+        ]
+    return found
+
+
 def judge_guard(frame):
-    """Return how often plain DANN warns where it harms, and is silent where it gains."""
+    """Return how often plain DANN warns where it harms, and is silent where it gains, by part."""
     accuracy = wide(frame, "accuracy")
-    gain = (100 * (accuracy["plain DANN"] - accuracy["source-only"])).rename("gain")
-    plain = frame[frame["model"] == "plain DANN"].set_index(gain.index.names)["guard"].astype(bool)
-    fires = plain.loc[gain.index].to_numpy()
-    harms, helps = (gain <= HARM).to_numpy(), (gain > 0).to_numpy()
-    return {
-        "fires_where_it_harms": float(fires[harms].mean()) if harms.any() else None,
-        "silent_where_it_gains": float((~fires[helps]).mean()) if helps.any() else None,
-        "harms": int(harms.sum()),
-        "gains": int(helps.sum()),
-    }
+    gain = 100 * (accuracy["plain DANN"] - accuracy["source-only"])
+    plain = frame[frame["model"] == "plain DANN"].set_index(gain.index.names)["guard"]
+    runs = pd.DataFrame({"gain": gain, "fires": plain.loc[gain.index].astype(bool)})
+    group = runs.index.get_level_values("group")
+    parts = {name: runs[group == name] for name in group.unique()}
+    reported = group.isin(REPORTED)
+    parts |= {"development": runs[~reported], "reported": runs[reported], "all": runs}
+    found = []
+    for of, rows in parts.items():
+        harms, helps = rows[rows["gain"] <= HARM], rows[rows["gain"] > 0]
+        counts = {"runs": len(rows), "harms": len(harms), "gains": len(helps)}
+        rates = {"fires_where_it_harms": harms["fires"].mean()}
+        rates |= {"silent_where_it_gains": (~helps["fires"]).mean()}
+        found.append({"of": of} | counts | {key: float(rate) for key, rate in rates.items()})
+    return without_nan(found)
 
 
 def cost(frame):
-    """Return the median ratio of the estimate's fit to the oracle's, by group.
+    """Return median ratios of seconds of a fit, by group.
 
-    The oracle is told the class shares, so it trains no networks to estimate them, as plain DANN
-    does for its warnings.
+    The oracle is told the class shares, so it neither estimates them nor looks at them.
     """
     seconds = wide(frame, "fit_seconds")
-    if "estimate" not in seconds:
-        return {}
-    ratio = seconds["estimate"] / seconds["oracle"]
-    return {
-        label: float(rows.median()) for label, rows in {**by_group(ratio), "all": ratio}.items()
-    }
+    pairs = [("estimate", "plain DANN"), ("plain DANN", "oracle")]
+    found = []
+    for model, over in [pair for pair in pairs if set(pair) <= set(seconds)]:
+        ratio = seconds[model] / seconds[over]
+        parts = {**by_group(ratio), "all": ratio}
+        found += [
+            {"of": of, "model": model, "over": over, "ratio": float(parts[of].median())}
+            for of in without_shifts(parts)
+        ]
+    return found
 
 
 def goals(frame, summary):
-    """Return issue 12's goals with what was reached, for every part that was run."""
-    gains = {(g["of"], g["measure"], g["model"]): g for g in summary["gains"]}
-    models = set(frame["model"])
-    if "estimate" not in models:
-        return []
+    """Return issue 12's goals with what was reached, for every part and way that was run."""
+    ways = [way for way in ("plain DANN", "estimate") if way in set(frame["model"])]
+    found = [goal for way in ways for goal in goals_of(way, frame, summary)]
+    for part in summary["guard"]:
+        for key in ("fires_where_it_harms", "silent_where_it_gains"):
+            if key in part and part["of"] in ("development", "reported", "all"):
+                name = f"guard {key.replace('_', ' ')} ≥ .9"
+                found.append(to_goal(name, "plain DANN", part["of"], part[key], part[key] >= 0.9))
+    for record in summary["cost"]:
+        if record["model"] == "estimate":
+            name, ratio = "cost ÷ plain DANN ≤ 1.6", record["ratio"]
+            found.append(to_goal(name, "estimate", record["of"], ratio, ratio <= 1.6))
+    return found
+
+
+def to_goal(goal, model, part, value, reached):
+    """Return a record of a goal."""
+    return {
+        "goal": goal,
+        "model": model,
+        "of": part,
+        "value": float(value),
+        "reached": bool(reached),
+    }
+
+
+def goals_of(way, frame, summary):
+    """Return the goals of scores and shares for one way of adapting."""
+    gains = {(g["of"], g["measure"]): g for g in summary["gains"] if g["model"] == way}
+    trees = {
+        (g["of"], g["measure"]): g["mean"]
+        for g in summary["gains"]
+        if g["model"] == "HistGradientBoosting"
+    }
+    shares = "estimated" if way == "estimate" else "source's"
+    errors = {e["of"]: e["mean"] for e in summary["share_errors"] if e["shares"] == shares}
+    accuracy = by_group(100 * wide(frame, "accuracy"))
     found = []
 
     def add(goal, part, value, reached):
-        found.append({"goal": goal, "of": part, "value": value, "reached": bool(reached)})
+        found.append(to_goal(goal, way, part, value, reached))
 
-    for part in ("amazon", "amazon-others", "amazon, all"):
-        if (part, "accuracy", "estimate") not in gains:
-            continue
-        rows = by_group(wide(frame, "accuracy"))[part] * 100
+    def add_limits(part, measure, **limits):
+        for key, limit in limits.items():
+            value = gains[part, measure].get(key, np.nan)
+            add(f"{measure}, {key} ≥ {limit}", part, value, value >= limit)
+
+    for part in [part for part in GOAL_PARTS["reviews"] if (part, "accuracy") in gains]:
+        rows = accuracy[part]
         for shift, at_share in rows.groupby("shift"):
-            if shift == "0.5":
-                lost = over_seeds(at_share["estimate"] - at_share["plain DANN"])[0]
-                add("no shift: estimate − plain DANN, within .3", part, lost, abs(lost) <= 0.3)
-            gain = over_seeds(at_share["estimate"] - at_share["source-only"])[0]
+            if shift == "0.5" and way != "plain DANN":
+                lost = over_seeds(at_share[way] - at_share["plain DANN"])[0]
+                add("no shift: accuracy − plain DANN's, within .3", part, lost, abs(lost) <= 0.3)
+            gain = over_seeds(at_share[way] - at_share["source-only"])[0]
             add(f"share {shift}: accuracy better", part, gain, gain > 0)
-        gain = gains[part, "accuracy", "estimate"]
-        add("accuracy, mean ≥ 5.5", part, gain["mean"], gain["mean"] >= 5.5)
-        add("accuracy, worst task ≥ −.5", part, gain["worst"], gain["worst"] >= -0.5)
-        gain = gains[part, "AUC", "estimate"]
-        add("AUC, mean ≥ 1", part, gain["mean"], gain["mean"] >= 1)
-        add("AUC, worst ≥ −1", part, gain["worst"], gain["worst"] >= -1)
-    for part in ("tables", "tables-reported", "tables, all"):
-        if (part, "accuracy", "estimate") not in gains:
-            continue
-        for measure, limits in (("accuracy", (1.2, -1)), ("AUC", (1, -1)), ("balanced", (2.5,))):
-            gain = gains[part, measure, "estimate"]
-            for limit, key in zip(limits, ("mean", "worst"), strict=False):
-                add(f"{measure}, {key} ≥ {limit}", part, gain[key], gain[key] >= limit)
+        add_limits(part, "accuracy", mean=5.5, worst=-0.5)
+        add_limits(part, "AUC", mean=1, worst=-1)
+        add("error of shares ≤ .06", part, errors[part], errors[part] <= 0.06)
+    for part in [part for part in GOAL_PARTS["tables"] if (part, "accuracy") in gains]:
+        add_limits(part, "accuracy", mean=1.2, worst=-1)
+        add_limits(part, "AUC", mean=1, worst=-1)
+        add_limits(part, "balanced", mean=2.5)
         for measure in ("accuracy", "AUC"):
-            trees = gains[part, measure, "HistGradientBoosting"]["mean"]
-            ahead = gains[part, measure, "estimate"]["mean"] - trees
+            ahead = gains[part, measure]["mean"] - trees[part, measure]
             add(f"{measure} − HistGradientBoosting's ≥ 0", part, ahead, ahead >= 0)
-    for error in summary["share_errors"]:
-        limit = {"amazon": 0.06, "tables": 0.05}.get(
-            error["of"].partition("-")[0].partition(",")[0]
-        )
-        if limit and error["shares"] == "estimated":
-            add(f"error of shares ≤ {limit}", error["of"], error["mean"], error["mean"] <= limit)
-    guard = summary["guard"]
-    for key in ("fires_where_it_harms", "silent_where_it_gains"):
-        if guard[key] is not None:
-            add(f"guard {key.replace('_', ' ')} ≥ .9", "all", guard[key], guard[key] >= 0.9)
-    ratio = summary["cost"]["all"]
-    add("cost of estimate ÷ fit without estimate ≤ 1.6", "all", ratio, ratio <= 1.6)
+        add("error of shares ≤ .05", part, errors[part], errors[part] <= 0.05)
     return found
 
 
@@ -224,14 +305,17 @@ def print_report(summary):
         index="of", columns="shares", values="mean"
     )
     print(f"\nMean absolute error of class shares\n{errors.round(3).to_string()}")
-    if summary["warnings"]:
-        print("\nWarnings\n" + pd.DataFrame(summary["warnings"]).to_string(index=False))
-    print(f"\nGuard of plain DANN: {summary['guard']}")
-    if summary["cost"]:
-        ratios = pd.Series(summary["cost"]).round(2).to_string()
-        print(f"\nSeconds of a fit, estimate ÷ told the shares (oracle)\n{ratios}")
-    if summary["goals"]:
-        print("\nGoals\n" + pd.DataFrame(summary["goals"]).round(3).to_string(index=False))
+    print_table("Warnings", summary["warnings"])
+    print_table("Share of the distance to the oracle that the estimate closes", summary["closed"])
+    print_table("Guard of plain DANN", summary["guard"])
+    print_table("Seconds of a fit, median ratios", summary["cost"])
+    print_table("Goals", summary["goals"])
+
+
+def print_table(title, records):
+    """Print records with a title, if there are any."""
+    if records:
+        print(f"\n{title}\n{pd.DataFrame(records).round(3).to_string(index=False)}")
 
 
 def cell(row, digits):
@@ -259,22 +343,20 @@ def draw(summary, path):
     parts = means["of"].str.extract(rf"^({'|'.join(PANELS)}) (0\.\d)$")
     means = means.assign(part=parts[0], share=parts[1].astype(float)).dropna(subset="share")
     means = means[means["measure"] == "accuracy"]
-    names = means["part"].unique()
-    figure = Figure(figsize=(1.5 + 3.5 * len(names), 3.5), layout="constrained")
+    names = [name for name in PANELS if name in set(means["part"])]
+    figure = Figure(figsize=(1.9 + 3.2 * len(names), 3.8), layout="constrained")
     all_axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     lines = {}
     for axes, name in zip(all_axes, names, strict=True):
         of_part = means[means["part"] == name].sort_values("share")
-        for k, model in enumerate(MODELS):
+        for model in MODELS:
             rows = of_part[of_part["model"] == model]
             if rows.empty:
                 continue
-            style = {"color": f"C{k}", "marker": ".", "linestyle": "-"}
-            if model == "target-trained":
-                style = {"color": "grey", "linestyle": "--"}
             lines[model] = axes.errorbar(
-                rows["share"], rows["mean"], rows["standard_error"], **style
+                rows["share"], rows["mean"], rows["standard_error"], marker=".", **STYLES[model]
             )
+        axes.axvline(0.5, color="0.85", linewidth=6, zorder=0)  # the source's share
         axes.set(title=PANELS[name], xlabel="share of positives in the target")
         axes.set_xticks(of_part["share"].unique())
     all_axes[0].set_ylabel("accuracy on the target")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from _no_harm_report import draw, print_report, summarize
+from _no_harm_report import GROUPS, draw, print_report, summarize
 from _results import provenance, write_json
 from _shapes import SHAPE_SHIFTS, TROUBLES, load_moons, load_shape
 from _shifted import (
@@ -47,10 +47,6 @@ from sk_dann import DANNClassifier, exceptions
 
 RESULTS = Path(__file__).parent / "results" / "no_harm.json"
 N_THREADS = 1
-GROUPS = (
-    *("amazon", "amazon-others", "tables", "tables-reported"),
-    *("classes", "classes-reported", "shapes"),
-)
 # A common one until there are warnings of its own.
 GUARD = getattr(exceptions, "AdaptationWarning", ())
 
@@ -228,11 +224,13 @@ def to_json(frame, summary, args, added):
     settings["added"] = [
         {key: value for key, value in earlier.items() if key not in results} for earlier in added
     ]
-    runs = [
-        {key: value for key, value in record.items() if not (np.isscalar(value) and pd.isna(value))}
-        for record in frame.to_dict("records")
-    ]
-    return {**provenance(), **settings, **summary, "runs": runs}
+    content = {**provenance(), **settings, **summary}
+    if not args.no_runs:
+        content["runs"] = [
+            {k: value for k, value in record.items() if not (np.isscalar(value) and pd.isna(value))}
+            for record in frame.to_dict("records")
+        ]
+    return content
 
 
 def parse_args():
@@ -251,6 +249,9 @@ def parse_args():
         default=[],
         metavar="PATH",
         help="report over the runs of these earlier files too",
+    )
+    parser.add_argument(
+        "--no-runs", action="store_true", help="leave single runs out of the JSON, for a small one"
     )
     parser.add_argument("--figure", type=Path, metavar="PATH", help="draw accuracy against shift")
     return parser.parse_args()

@@ -68,3 +68,25 @@ def test_files_and_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+) ", README):
         assert f"\n{target}:" in makefile
+
+
+@pytest.mark.parametrize(
+    ("label", "model"),
+    [
+        (r"without adaptation \(`lambda_adapt=0`\) \|", "source-only"),
+        (r"\*\*`DANNClassifier\(\)`\*\* \| \.\d+ \(", "plain DANN"),
+        (r'`label_shift="estimate"` \|', "estimate"),
+        (r"`label_shift=` the true shares", "oracle"),
+    ],
+)
+def test_numbers_are_those_of_the_benchmark_of_harm(label, model):
+    results = json.loads((ROOT / "benchmarks/results/no_harm.json").read_text(encoding="utf-8"))
+    row = re.search(rf"^\| {label}.*$", README, flags=re.MULTILINE)[0]
+    means = {
+        (record["of"], record["measure"]): record["mean"]
+        for record in results["means"]
+        if record["model"] == model
+    }
+    groups = ("amazon-others 0.5", "amazon-others", "tables-reported")
+    expected = [means[of, measure] for of in groups for measure in ("accuracy", "AUC")]
+    assert re.findall(r"\.(\d{3})", row) == [f"{value:.3f}"[2:] for value in expected]

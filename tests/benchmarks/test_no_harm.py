@@ -205,11 +205,11 @@ def test_classes_that_a_model_never_saw_have_probability_zero(benchmark):
 
 @pytest.fixture
 def frame(benchmark):
-    """A frame as of two seeds of reviews, tables and moons; the default gains 6 points."""
+    """A frame as of two seeds of reviews, tables and moons; the estimate gains 6 points."""
     report = benchmark("_no_harm_report")
     gains = dict.fromkeys(report.MODELS, 0.0)
-    gains |= {"plain DANN": -0.1, "estimate": 0.06, "target-trained": 0.2}
-    seconds = {"plain DANN": 1.8, "estimate": 2.0}  # both train source-only networks
+    gains |= {"plain DANN": -0.1, "estimate": 0.06, "oracle": 0.08, "target-trained": 0.2}
+    seconds = {"plain DANN": 1.25, "estimate": 2.5}
     tasks = [("amazon", f"{share}", "dvd→books") for share in (0.1, 0.3, 0.5, 0.7, 0.9)]
     tasks += [("shapes", f"{share}", "moons") for share in (0.1, 0.5, 0.9)]
     tasks += [("tables", "", "a table")]
@@ -232,15 +232,46 @@ def test_report_tells_gains_over_source_only_and_which_goals_are_reached(benchma
     assert gains["amazon 0.1", "accuracy", "estimate"]["mean"] == pytest.approx(6)
     assert gains["tables", "AUC", "plain DANN"]["worst"] == pytest.approx(-10)
     assert gains["shapes", "accuracy", "target-trained"]["standard_error"] == pytest.approx(0)
-    reached = {(g["of"], g["goal"]): g["reached"] for g in summary["goals"]}
-    assert reached["amazon", "accuracy, mean ≥ 5.5"]
-    assert reached["tables", "accuracy − HistGradientBoosting's ≥ 0"]
-    assert reached["all", "guard fires where it harms ≥ .9"]
-    assert not reached["amazon", "no shift: estimate − plain DANN, within .3"]
-    assert summary["cost"]["all"] == 2
-    assert not reached["all", "cost of estimate ÷ fit without estimate ≤ 1.6"]
+    reached = {(g["model"], g["of"], g["goal"]): g["reached"] for g in summary["goals"]}
+    assert reached["estimate", "amazon", "accuracy, mean ≥ 5.5"]
+    assert not reached["plain DANN", "amazon", "accuracy, mean ≥ 5.5"]
+    assert reached["estimate", "tables", "accuracy − HistGradientBoosting's ≥ 0"]
+    assert reached["plain DANN", "all", "guard fires where it harms ≥ .9"]
+    assert not reached["estimate", "amazon", "no shift: accuracy − plain DANN's, within .3"]
+    assert not reached["estimate", "all", "cost ÷ plain DANN ≤ 1.6"]
+    ratios = {(c["model"], c["over"]): c["ratio"] for c in summary["cost"] if c["of"] == "all"}
+    assert ratios == {("estimate", "plain DANN"): 2, ("plain DANN", "oracle"): 1.25}
     report.print_report(summary)
     assert "target-trained" in capsys.readouterr().out
+
+
+def test_report_tells_how_much_of_the_distance_to_the_oracle_is_closed(benchmark, frame):
+    summary = benchmark("_no_harm_report").summarize(frame)
+    closed = {(c["of"], c["measure"], c["from"]): c["closed"] for c in summary["closed"]}
+    assert closed["amazon", "accuracy", "source-only"] == pytest.approx(6 / 8)
+    assert closed["tables", "AUC", "plain DANN"] == pytest.approx(16 / 18)
+
+
+def test_report_judges_the_guard_on_reported_groups_apart(benchmark, frame):
+    reported = frame.assign(group=frame["group"] + "-others")[frame["group"] == "amazon"]
+    reported.loc[:, "guard"] = False
+    summary = benchmark("_no_harm_report").summarize(pd.concat([frame, reported]))
+    guard = {part["of"]: part for part in summary["guard"]}
+    # Five shares, three of moons and a table, in two seeds each; all of them lose.
+    assert [guard[of]["harms"] for of in ("development", "reported", "all")] == [18, 10, 28]
+    assert guard["development"]["fires_where_it_harms"] == 1
+    assert guard["reported"]["fires_where_it_harms"] == 0
+    assert "silent_where_it_gains" not in guard["all"]
+
+
+def test_tasks_that_leave_out_other_rows_with_each_seed_are_one_task(benchmark, frame):
+    frame["rows"] += frame["seed"]
+    (worst,) = [
+        task
+        for task in benchmark("_no_harm_report").task_gains(frame)
+        if (task["group"], task["model"]) == ("tables", "plain DANN")
+    ]
+    assert worst["rows"] == 500
 
 
 def test_figure_has_a_panel_for_each_group_with_shares(benchmark, frame, tmp_path, monkeypatch):
@@ -251,7 +282,8 @@ def test_figure_has_a_panel_for_each_group_with_shares(benchmark, frame, tmp_pat
         report, "Figure", lambda **params: figures.append(make(**params)) or figures[0]
     )
     report.draw(report.summarize(frame), tmp_path / "figure.png")
-    assert [axes.get_title() for axes in figures[0].axes] == ["reviews, development", "moons"]
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert titles == ["reviews, 4 development tasks", "moons (development)"]
     # Trees on moons only, in one colour each, and every model once in the legend.
     assert [len(axes.containers) for axes in figures[0].axes] == [7, 8]
     colors = [
@@ -266,7 +298,7 @@ def test_earlier_runs_are_added_with_how_they_were_made(benchmark, frame, tmp_pa
     no_harm = benchmark("no_harm")
     for group in ("amazon", "tables"):
         runs = frame[frame["group"] == group]
-        args = SimpleNamespace(groups=[group], seeds=2, n_jobs=1)
+        args = SimpleNamespace(groups=[group], seeds=2, n_jobs=1, no_runs=False)
         content = no_harm.to_json(runs, no_harm.summarize(runs), args, added=[])
         (tmp_path / f"{group}.json").write_text(json.dumps(content, allow_nan=False))
     paths = [str(tmp_path / name) for name in ("amazon.json", "tables.json")]
@@ -278,6 +310,9 @@ def test_earlier_runs_are_added_with_how_they_were_made(benchmark, frame, tmp_pa
     assert {run["group"] for run in result["runs"]} == {"amazon", "tables"}
     assert [earlier["groups"] for earlier in result["added"]] == [["amazon"], ["tables"]]
     assert all({"command", "date", "versions"} <= set(earlier) for earlier in result["added"])
+    monkeypatch.setattr("sys.argv", [*command, *paths, "--no-runs"])
+    no_harm.main()
+    assert "runs" not in json.loads(output.read_text())
     monkeypatch.setattr("sys.argv", [*command, *paths, paths[0]])
     with pytest.raises(SystemExit, match="twice: \\['amazon'\\]"):
         no_harm.main()
