@@ -57,11 +57,16 @@ def searches(workload, n_folds, scoring, seed):
     return {"GridSearchCV": stock, "DANNClassifierCV": ours}
 
 
+def mean_scores(results):
+    """Return the mean score of each λ, as each of the searches calls it."""
+    (name,) = (name for name in results if name.startswith("mean_test_"))
+    return results[name]
+
+
 def compare(runs):
     """Return what the searches say, as numbers."""
     means = {
-        name: [run.result.cv_results_["mean_test_score"] for run in own]
-        for name, own in runs.items()
+        name: [mean_scores(run.result.cv_results_) for run in own] for name, own in runs.items()
     }
     stock, ours = (np.mean(values, axis=0) for values in means.values())
     return {

@@ -494,7 +494,7 @@ def _column(weight):
     return 1 if weight is None else weight[:, None]
 
 
-def score_candidates(estimator, data, folds, candidates, name, options, seed):
+def score_candidates(estimator, data, folds, candidates, scorers, seed):
     """Train candidates on all folds and score them.
 
     Parameters
@@ -505,28 +505,25 @@ def score_candidates(estimator, data, folds, candidates, name, options, seed):
     folds : list of F Fold
     candidates : MemberParams
         P of them.
-    name : str
-        Of a score.
-    options : dict
-        Keyword arguments of the score.
+    scorers : list of S pairs (str, dict)
+        The names of scores, and their keyword arguments.
     seed : int
 
     Returns
     -------
-    scores : ndarray of shape (P, F)
+    scores : ndarray of shape (S, P, F)
         NaN where there is none.
-    reasons : dict of (int, int) to str
-        Why there is none.
+    reasons : list of str
+        Why there is none, a string for each that is missing.
     """
     training = Training.prepare(estimator, data, folds, seed)
     n_candidates, n_folds = len(candidates.seeds), len(folds)
     candidate, fold = (each.ravel() for each in np.indices((n_candidates, n_folds)))
-    scores, reasons = np.empty(n_candidates * n_folds), {}
+    scores, reasons = np.empty((len(scorers), n_candidates * n_folds)), []
     members = candidates[candidate]
     for part in runs_of_members(training, members):
         trained = TrainedMembers(training, members[part], fold[part])
-        scores[part], found = trained.score(name, options)
-        for k, reason in found.items():
-            place = part.start + int(k)
-            reasons[int(candidate[place]), int(fold[place])] = reason
-    return scores.reshape(n_candidates, n_folds), reasons
+        for own, (name, options) in zip(scores, scorers, strict=True):
+            own[part], found = trained.score(name, options)
+            reasons += found.values()
+    return scores.reshape(len(scorers), n_candidates, n_folds), reasons

@@ -57,6 +57,11 @@ def _search(estimator=None, **params):
     return DANNClassifierCV(estimator, **{**defaults, **params})
 
 
+def _scores(search):
+    """All scores, by the names' order along the first axis."""
+    return np.stack(list(search.scores_.values()))
+
+
 def _stacked(X, y, X_tgt, placeholder="?"):
     rng = np.random.default_rng(3)
     order = rng.permutation(len(X) + len(X_tgt))
@@ -113,19 +118,21 @@ def test_candidates_have_the_scores_that_they_would_have_by_themselves(data, nam
     common = {"scoring": name, "refit": False, "n_seeds": 2}
     both = _search(estimator, lambdas=[0, 0.5, 2], alphas=[1e-4, 0.1], **common).fit(*data)
     one = _search(estimator, lambdas=[0, 2], alphas=[0.1], **common).fit(*data)
-    assert both.scores_.shape == (1, 3, 2, 2, 3)
-    np.testing.assert_allclose(both.scores_[:, [0, 2], 1:], one.scores_, atol=1e-12)
+    assert both.scores_[name].shape == (1, 3, 2, 2, 3)
+    np.testing.assert_allclose(_scores(both)[:, :, [0, 2], 1:], _scores(one), atol=1e-12)
 
 
 def test_members_may_be_trained_in_several_runs(data, monkeypatch):
     together = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
     monkeypatch.setattr(_candidates, "_MAX_WEIGHTS", 500)
     apart = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
-    np.testing.assert_allclose(apart.scores_, together.scores_, atol=1e-12)
+    np.testing.assert_allclose(_scores(apart), _scores(together), atol=1e-12)
 
 
 def test_seeds_are_the_same_for_all_candidates_and_differ_among_themselves(data):
-    scores = _search(lambdas=[0, 1e-12], n_seeds=3, scoring="infomax").fit(*data).scores_[0]
+    scores = (
+        _search(lambdas=[0, 1e-12], n_seeds=3, scoring="infomax").fit(*data).scores_["infomax"][0]
+    )
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-6)
     assert len(np.unique(scores[0, 0, :, 0])) == 3
 
@@ -161,7 +168,7 @@ def test_it_scores_as_the_stock_tools_do():
             )
             for each in lambdas
         ]
-    found = search.cv_results_["mean_test_score"]
+    found = search.cv_results_["mean_test_source_accuracy"]
     np.testing.assert_allclose(found, stock, atol=0.04)
 
 
@@ -173,10 +180,10 @@ def test_the_way_back_is_right_where_the_domains_are_alike(data):
     search = _search(DANNClassifier(**{**QUICK, "max_iter": 60}), scoring="reverse_validation").fit(
         X, y, X + 1e-3
     )
-    assert search.scores_.min() > 0.7
+    assert _scores(search).min() > 0.7
     shuffled = np.random.default_rng(0).permutation(y)
     chance = clone(search).fit(X, shuffled, X + 1e-3)
-    assert chance.scores_.mean() < search.scores_.mean() - 0.25
+    assert _scores(chance).mean() < _scores(search).mean() - 0.25
 
 
 def test_one_class_predicted_on_the_target_scores_its_share(data):
@@ -184,7 +191,7 @@ def test_one_class_predicted_on_the_target_scores_its_share(data):
     # On constant rows every network predicts one class.
     search = _search(scoring="reverse_validation", refit=False, lambdas=[0])
     search.fit(X, y, np.zeros((30, 5)))
-    np.testing.assert_allclose(search.scores_, 1 / 3)
+    np.testing.assert_allclose(_scores(search), 1 / 3)
 
 
 def test_early_stopping_keeps_rows_out_on_both_sides(data):
@@ -212,7 +219,7 @@ def test_labels_of_target_rows_are_never_read(data, name):
     for placeholder in ("a", "zzz"):
         X, y, domain = _stacked(*data, placeholder)
         search = _search(scoring=name, cv=DomainKFold(3), refit=False)
-        scores.append(search.fit(X, y, sample_domain=domain).scores_)
+        scores.append(_scores(search.fit(X, y, sample_domain=domain)))
     np.testing.assert_array_equal(*scores)
 
 
@@ -232,8 +239,8 @@ def test_both_ways_in_are_one(data, cv):
     domain = np.r_[np.ones(len(X), int), -np.ones(len(X_tgt), int)]
     apart = _search(cv=cv, scoring="reverse_validation").fit(X, y, X_tgt)
     stacked = _search(cv=cv, scoring="reverse_validation").fit(X_all, labels, sample_domain=domain)
-    np.testing.assert_allclose(apart.scores_, stacked.scores_, atol=1e-12)
-    assert apart.n_splits_ == apart.scores_.shape[-1] == (cv is None) * 2 + 3
+    np.testing.assert_allclose(_scores(apart), _scores(stacked), atol=1e-12)
+    assert apart.n_splits_ == _scores(apart).shape[-1] == (cv is None) * 2 + 3
     np.testing.assert_allclose(apart.predict_proba(X_tgt), stacked.predict_proba(X_tgt))
 
 
@@ -242,10 +249,10 @@ def test_listed_folds_are_rows_of_what_is_passed(data):
     folds = list(DomainKFold(3).split(X, y, domain))
     kept = _search(cv=DomainKFold(3)).fit(X, y, sample_domain=domain)
     listed = _search(cv=folds).fit(X, y, sample_domain=domain)
-    np.testing.assert_array_equal(kept.scores_, listed.scores_)
+    np.testing.assert_array_equal(_scores(kept), _scores(listed))
     source_alone = list(StratifiedKFold(3).split(*data[:2]))
     np.testing.assert_array_equal(
-        _search(cv=source_alone).fit(*data).scores_, _search(cv=3).fit(*data).scores_
+        _scores(_search(cv=source_alone).fit(*data)), _scores(_search(cv=3).fit(*data))
     )
 
 
@@ -256,7 +263,7 @@ def test_one_source_domain_left_out(data):
     search = _search(cv=LeaveOneSourceDomainOut(), scoring="reverse_validation")
     search.fit(np.vstack([X, X_tgt]), labels, sample_domain=domain)
     assert search.n_splits_ == 2
-    assert np.isfinite(search.scores_).all()
+    assert np.isfinite(_scores(search)).all()
     assert search.best_estimator_.n_source_domains_ == 2
 
 
@@ -270,9 +277,11 @@ def test_held_out_target_rows_are_not_seen(data):
     labels, domain = np.r_[y, np.full(70, "?")], np.r_[np.ones(90, int), -np.ones(70, int)]
     folds = [(np.r_[rows[rows % 3 > 0], target], rows[rows % 3 == 0])]
     kept = [
-        _search(cv=folds, scoring="source_accuracy", refit=False)
-        .fit(each, labels, sample_domain=domain)
-        .scores_
+        _scores(
+            _search(cv=folds, scoring="source_accuracy", refit=False).fit(
+                each, labels, sample_domain=domain
+            )
+        )
         for each in X_all
     ]
     np.testing.assert_array_equal(*kept)
@@ -291,33 +300,73 @@ def test_results_load_into_a_frame(data):
     np.testing.assert_array_equal(search.alphas_, [0.1, 1e-4])
     assert frame["param_lambda_adapt"].tolist()[:6] == [0, 0, 0.1, 0.1, 1, 1]
     assert frame["param_max_iter"].isna().sum() == 6
-    folds = frame[[f"split{i}_test_score" for i in range(3)]]
-    np.testing.assert_allclose(folds, search.scores_.mean(axis=3).reshape(18, 3))
-    np.testing.assert_allclose(frame["mean_test_score"], folds.mean(axis=1))
+    assert list(search.scores_) == ["calibrated_confidence", "importance_weighted"]
+    for name, scores in search.scores_.items():
+        folds = frame[[f"split{i}_test_{name}" for i in range(3)]]
+        np.testing.assert_allclose(folds, scores.mean(axis=3).reshape(18, 3))
+        np.testing.assert_allclose(frame[f"mean_test_{name}"], folds.mean(axis=1))
+        without = frame.query("param_lambda_adapt == 0")
+        assert (without[f"mean_gain_{name}"] == 0).all()
+        by_hand = frame[f"mean_test_{name}"][2] - frame[f"mean_test_{name}"][0]
+        assert frame[f"mean_gain_{name}"][2] == pytest.approx(by_hand)
     assert frame["rank_test_score"].min() == frame["rank_test_score"][search.best_index_] == 1
-    without = frame.query("param_lambda_adapt == 0")
-    assert (without["mean_gain"] == 0).all()
-    by_hand = frame["mean_test_score"][2] - frame["mean_test_score"][0]
-    assert frame["mean_gain"][2] == pytest.approx(by_hand)
     best = frame.loc[search.best_index_]
     assert search.best_params_ == best["params"]
     assert search.lambda_adapt_ == best["param_lambda_adapt"]
     assert search.alpha_ == best["param_alpha"]
-    assert search.best_score_ == frame["mean_test_score"].max()
+    assert search.best_score_ == best["mean_test_calibrated_confidence"]
     refitted = search.best_estimator_.get_params()
     assert search.best_params_.items() <= refitted.items()
 
 
-def test_one_standard_error_takes_the_smallest_lambda_that_is_as_good(data):
-    search = _search(lambdas=[0, 0.3, 1], alphas=[1e-4, 0.1])
-    search.fit(*data)
-    search.scores_ = np.zeros((1, 3, 2, 1, 3))
-    search.scores_[0, :, :, 0] = np.array([[0.5, 0.6], [0.79, 0.8], [0.9, 0.7]])[..., None]
-    search.scores_[0, 2, 0, 0] += [-0.2, 0.0, 0.2]  # standard error .115
+def _choose(scores, lambdas=(0, 0.3, 1), alphas=(1e-4,), **params):
+    """Let a search choose by scores that were made up: name → (n_lambdas, n_alphas, n_splits)."""
+    search = _search(**params)
+    search.lambdas_, search.alphas_ = np.array(lambdas), np.array(alphas)
+    search.scores_ = {name: np.array(own)[None, :, :, None] for name, own in scores.items()}
     search._choose([{}])
+    return search
+
+
+def test_one_score_is_smoothed_and_the_best_is_chosen():
+    scores = np.array([0.8, 0.5, 0.7, 0.75])[:, None, None]
+    search = _choose({"infomax": scores}, lambdas=[0, 0.1, 0.3, 1])
+    # (0.8 + 0.8 + 0.8 + 0.5) / 4, ..., (0.7 + 0.75 + 0.75 + 0.75) / 4
+    assert search.lambda_adapt_ == 1
+    assert search.best_score_ == 0.75
+    assert search.cv_results_["rank_test_score"].tolist() == [2, 4, 3, 1]
+
+
+def test_several_scores_choose_by_their_mean_rank():
+    scores = {
+        "infomax": np.array([0.1, 0.5, 90.0])[:, None, None],
+        "corr_c": np.array([0.5, 0.9, 0.1])[:, None, None],
+    }
+    # Smoothed, their ranks are 1, 2, 3 and 2, 3, 1.
+    search = _choose(scores)
+    assert search.lambda_adapt_ == 0.3
+    assert search.best_score_ == 0.5
+    assert search.cv_results_["rank_test_score"].tolist() == [3, 1, 2]
+
+
+def test_what_is_missing_is_not_chosen_and_does_not_spoil_its_neighbours():
+    scores = np.array([0.5, np.nan, 0.6, 0.9])[:, None, None]
+    search = _choose({"infomax": scores, "corr_c": scores}, lambdas=[0, 0.1, 0.3, 1])
+    assert search.lambda_adapt_ == 1
+    assert search.cv_results_["rank_test_score"].tolist() == [3, 4, 2, 1]
+
+
+def test_one_standard_error_takes_the_smallest_lambda_that_is_as_good():
+    scores = np.array([[0.5, 0.6], [0.79, 0.8], [0.9, 0.7]])[..., None] + np.zeros(3)
+    scores[2, 0] += [-0.2, 0.0, 0.2]
+    made_up = {"infomax": scores}, (0, 0.3, 1), (1e-4, 0.1)
+    search = _choose(*made_up)
     assert search.best_params_ == {"lambda_adapt": 1.0, "alpha": 1e-4}
-    search.one_standard_error = True
-    search._choose([{}])
+    # Smoothed .8725 with a standard error of .087; λ = 0.3 has .745 and .725 then.
+    search = _choose(*made_up, one_standard_error=True)
+    assert search.best_params_ == {"lambda_adapt": 1.0, "alpha": 1e-4}
+    scores[2, 0] += [-0.2, 0.0, 0.2]
+    search = _choose(*made_up, one_standard_error=True)
     assert search.best_params_ == {"lambda_adapt": 0.3, "alpha": 0.1}
     assert search.best_score_ == pytest.approx(0.8)
 
@@ -332,7 +381,7 @@ def test_it_chooses_to_adapt_where_that_helps(amazon_data_home):
     search = DANNClassifierCV(estimator, lambdas=[0, 0.3], cv=2, random_state=0)
     search.fit(X, y, X_tgt)
     assert search.lambda_adapt_ == 0.3
-    assert search.cv_results_["mean_gain"][1] > 0.02
+    assert search.cv_results_["mean_gain_calibrated_confidence"][1] > 0.02
     alone = clone(estimator).set_params(lambda_adapt=0).fit(X, y, X_tgt)
     assert search.score(X_test, y_test) > alone.score(X_test, y_test) + 0.01
     areas = [roc_auc_score(y_test, clf.decision_function(X_test)) for clf in (search, alone)]
@@ -348,10 +397,10 @@ def test_candidates_that_diverge_are_reported_and_not_chosen(data):
         param_grid={"learning_rate_init": [0.01, 1e38]},
         scoring="reverse_validation",
     )
-    with pytest.warns(FitFailedWarning, match=r"6 of 12 networks .* diverged"):
+    with pytest.warns(FitFailedWarning, match=r"6 of 12 scores are missing.* diverged"):
         search.fit(*data)
-    assert np.isfinite(search.scores_[0]).all()
-    assert np.isnan(search.scores_[1]).all()
+    assert np.isfinite(_scores(search)[:, 0]).all()
+    assert np.isnan(_scores(search)[:, 1]).all()
     assert search.best_params_["learning_rate_init"] == 0.01
     assert search.cv_results_["rank_test_score"].tolist()[2:] == [3, 3]
 
@@ -375,7 +424,7 @@ def one_process():
 
 def test_other_processes_give_the_same(one_process):
     search = _search(param_grid=GRID, scoring="reverse_validation", n_jobs=2).fit(*_data()[:3])
-    np.testing.assert_allclose(search.scores_, one_process.scores_, atol=1e-12)
+    np.testing.assert_allclose(_scores(search), _scores(one_process), atol=1e-12)
     assert search.best_params_ == one_process.best_params_
 
 
@@ -393,7 +442,7 @@ def test_a_dask_cluster_takes_the_outer_loops_over(one_process):
             search = _search(param_grid=GRID, scoring="reverse_validation").fit(*_data()[:3])
         ran = client.run(lambda dask_worker: dask_worker.state.task_counter.cumulative_elapsed())
     assert len(ran) == 2
-    np.testing.assert_allclose(search.scores_, one_process.scores_, atol=1e-12)
+    np.testing.assert_allclose(_scores(search), _scores(one_process), atol=1e-12)
     np.testing.assert_array_equal(
         search.predict_proba(_data()[2]), one_process.predict_proba(_data()[2])
     )
@@ -413,7 +462,7 @@ def test_it_works_in_a_pipeline(data):
         stacked.fit(X_all, labels, sample_domain=domain)
     scale = StandardScaler().fit(X)
     by_hand = _search().fit(scale.transform(X), y, scale.transform(X_tgt))
-    np.testing.assert_array_equal(pipeline[-1].scores_, by_hand.scores_)
+    np.testing.assert_array_equal(_scores(pipeline[-1]), _scores(by_hand))
     assert stacked.predict(X_tgt).shape == (70,)
     assert stacked.transform(X_tgt).shape == (70, 8)
 
@@ -463,7 +512,7 @@ def test_without_a_target_source_accuracy_chooses(data):
     with pytest.warns(NoTargetWarning) as caught:
         search = _search(alphas=[1e-4, 1e3], scoring="infomax").fit(X, y)
     assert len(caught) == 1
-    assert search.scores_.shape == (1, 1, 2, 1, 3)
+    assert search.scores_["importance_weighted"].shape == (1, 1, 2, 1, 3)
     assert search.alpha_ == 1e-4
     assert search.lambda_adapt_ == 0
     assert search.best_score_ <= 1
@@ -474,7 +523,7 @@ def test_estimated_shares_are_used(data):
     estimator = DANNClassifier(**{**QUICK, "max_iter": 20}, label_shift="estimate")
     search = _search(estimator, scoring="reverse_validation").fit(X, y, X_tgt)
     assert search.best_estimator_.share_estimate_ is not None
-    assert np.isfinite(search.scores_).all()
+    assert np.isfinite(_scores(search)).all()
 
 
 def test_a_warning_is_given_once(data):
@@ -494,6 +543,9 @@ def test_a_warning_is_given_once(data):
         ({"alphas": [[1]]}, "alphas must hold"),
         ({"n_seeds": 0}, "n_seeds"),
         ({"scoring": "accuracy"}, "scoring"),
+        ({"scoring": []}, "scoring must be one of"),
+        ({"scoring": ["infomax", "infomax"]}, "each once"),
+        ({"scoring": ["infomax", "oracle_accuracy"]}, "scoring must be one of"),
         ({"estimator": LogisticRegression()}, "estimator"),
         ({"param_grid": {"lambda_adapt": [1]}}, "must not hold lambda_adapt: pass lambdas"),
         ({"param_grid": {"n_estimators": [2]}}, "n_seeds"),
