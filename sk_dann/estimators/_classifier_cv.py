@@ -15,18 +15,20 @@ from sklearn.base import (
     clone,
 )
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.model_selection import ParameterGrid
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import warn_user
+from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
+from ..metrics._table import options_of
 from ..model_selection import DomainScorer, get_scorer_names
-from ..model_selection._split import StackedSplitter
 from ._assembly import MemberParams
-from ._candidates import REVERSE_VALIDATION, Fold, score_candidates
+from ._candidates import REVERSE_VALIDATION, score_candidates
 from ._classifier import DANNClassifier
+from ._folds import make_folds
+from ._member_training import DIVERGED
 from ._validation import check_weights
 
 _LAMBDAS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0)
@@ -72,7 +74,7 @@ class DANNClassifierCV(
         Folds of the *source* rows: None stands for five, stratified, not shuffled. The target's
         rows are trained on, and looked at, in all folds, except by the splitters of
         :mod:`sk_dann.model_selection`, which may hold some out. An iterable holds positions of
-        training and test rows in `X`.
+        training and test rows in `X`: ``list(GroupKFold().split(X, y, groups))`` for groups.
     scoring : str, DomainScorer or list of them, \
             default=("calibrated_confidence", "importance_weighted")
         Of :func:`~sk_dann.model_selection.get_scorer_names` those that need no target labels. With
@@ -127,9 +129,9 @@ class DANNClassifierCV(
 
     Notes
     -----
-    Before candidates are compared, scores are smoothed over λ: half of a value is its own, a quarter
-    comes from each neighbour in the grid, or is its own too where there is none. Scores of single
-    networks are noisy, and a λ whose neighbours do badly is doubtful.
+    Before candidates are compared, scores are smoothed over λ: half of a value is its own, a
+    quarter comes from each neighbour in the grid, or is its own too where there is none. Scores of
+    single networks are noisy, and a λ whose neighbours do badly is doubtful.
 
     The default was the best of all means of up to three ranks, of twelve scores with and without
     smoothing, on one half of the tasks of ``benchmarks/model_selection.py``. What it loses on the
@@ -140,12 +142,17 @@ class DANNClassifierCV(
     weights of the forward one, and with ``early_stopping=True`` both stop early, the forward one
     on held-out source rows, the reverse one on held-out target rows with their predicted labels.
 
-    A member sees the batches of all rows, those that its fold holds out at weight 0, where
-    GridSearchCV would draw batches from the fold's rows: equal but for chance.
+    Members see the batches of all rows, those that their fold holds out at weight 0. So where the
+    source is the larger domain, a fold takes as many steps as all rows do, and each learns from
+    fewer rows; GridSearchCV would draw batches from the fold's rows alone. A batch normalisation
+    in modules of your own sees what is held out.
 
     With ``label_shift="estimate"`` the target's class shares are estimated once for all folds.
+    Scores that depend on class shares are told those that the estimator is for.
 
-    Candidates that diverge are left out and reported, with a
+    `callbacks` and `verbose` of the estimator are for the network trained on all rows.
+
+    Candidates that diverge, or that a score cannot judge, are left out and reported, with a
     :class:`~sklearn.exceptions.FitFailedWarning`. Without a target λ has nothing to act on: the
     other parameters are then chosen by the accuracy on held-out source rows.
 
@@ -238,13 +245,13 @@ class DANNClassifierCV(
         Raises
         ------
         ValueError
-            If an argument does not fit the others (the message names it), or if all candidates
-            diverge.
+            If an argument does not fit the others (the message names it), or if no candidate has a
+            score.
 
         Warns
         -----
         FitFailedWarning
-            If some diverge.
+            If some have none.
         AdaptationWarning
             As :meth:`DANNClassifier.fit`, of the network trained on all rows.
         """
@@ -256,16 +263,12 @@ class DANNClassifierCV(
         self.scorers_ = _check_scoring(self.scoring)
         rng = check_random_state(self.random_state)
         seed, *seeds = (int(s) for s in rng.randint(2**31 - 1, size=1 + self.n_seeds))
-        with warnings.catch_warnings():
-            if self.refit:  # which says the same again
-                warnings.simplefilter("ignore", UserWarning)
-            data = estimator._read_data(X, y, X_tgt, sample_domain, sample_weight)
+        data = estimator._read_data(X, y, X_tgt, sample_domain, sample_weight)
         self._take_over(estimator)
         if data.X_target is None:
             self.lambdas_, self.scorers_ = np.zeros(1), [DomainScorer("importance_weighted")]
         scorers = [(scorer.name, scorer.score_params or {}) for scorer in self.scorers_]
-        folds = _make_folds(self.cv, data, sample_domain)
-        _check_folds(folds, data)
+        folds = make_folds(self.cv, data, sample_domain)
         grid = np.meshgrid(self.lambdas_, self.alphas_, seeds, indexing="ij")
         # Members of one seed side by side are the fastest.
         by_seed = [each.transpose(2, 0, 1).ravel() for each in grid]
@@ -287,7 +290,11 @@ class DANNClassifierCV(
         if self.refit:
             best = estimator.set_params(**self.best_params_, random_state=seeds[0])
             metadata = {"sample_domain": sample_domain, "sample_weight": sample_weight}
-            self.best_estimator_ = best.fit(X, y, X_tgt, **metadata)
+            with warnings.catch_warnings():
+                # What was said of the data already.
+                for category in (NoTargetWarning, UntransformedTargetWarning):
+                    warnings.simplefilter("ignore", category)
+                self.best_estimator_ = best.fit(X, y, X_tgt, **metadata)
         elif hasattr(self, "best_estimator_"):
             del self.best_estimator_
         return self
@@ -427,7 +434,10 @@ class DANNClassifierCV(
 
 def _check_values(values, name, and_zero=False):
     """Validate numbers of at least 0, all different; with zero in ascending order."""
-    array = np.asarray(values, dtype=float) if np.ndim(values) == 1 else np.empty(0)
+    try:
+        array = np.asarray(values, dtype=float) if np.ndim(values) == 1 else np.empty(0)
+    except (TypeError, ValueError):
+        array = np.empty(0)
     if not (len(array) and np.isfinite(array).all() and (array >= 0).all()):
         raise ValueError(f"{name} must hold finite numbers of at least 0; got {values!r}.")
     if len(np.unique(array)) < len(array):
@@ -449,6 +459,8 @@ def _check_grid(param_grid, estimator):
                 f"param_grid holds {name!r}, which is no parameter of DANNClassifier: "
                 f"{sorted(set(known) - set(_NOT_IN_GRID))}."
             )
+    for params in combinations:
+        clone(estimator).set_params(**params)._validate_params()
     return combinations
 
 
@@ -462,63 +474,17 @@ def _check_scoring(scoring):
             f"scoring must be one of {sorted(_SCORES)}, or several, each once; got {scoring!r}."
         )
     for scorer in scorers:
-        if scorer.name == REVERSE_VALIDATION and scorer.score_params:
-            raise ValueError(
-                f"scoring: {scorer.name} takes no score_params; got {scorer.score_params}."
-            )
+        known = [] if scorer.name == REVERSE_VALIDATION else options_of(scorer.name)
+        unknown = sorted(set(scorer.score_params or {}) - set(known))
+        if unknown:
+            raise ValueError(f"scoring: {scorer.name} has no score_params {unknown}, only {known}.")
     return scorers
-
-
-def _make_folds(cv, data, sample_domain):
-    """Split the rows, whichever way they came in."""
-    n_source = len(data.y)
-    n_target = 0 if data.X_target is None else len(data.target_rows)
-    everything = np.arange(n_source + n_target)  # source rows first
-    splitter = check_cv(cv, data.y, classifier=True)
-    place = everything
-    if isinstance(splitter, StackedSplitter):
-        domain = np.concatenate([data.source_domain + 1, np.full(n_target, -1)])
-        labels = np.concatenate([data.y, np.full(n_target, -1)])
-        splits = splitter.split(everything, labels, domain)
-    else:
-        splits = splitter.split(np.zeros((n_source, 1)), data.y)
-        listed = not hasattr(cv, "split") and not isinstance(cv, Integral | None)
-        if sample_domain is not None and listed:
-            place = np.empty_like(everything)
-            place[np.concatenate([data.source_rows, data.target_rows])] = everything
-    folds = []
-    for rows in splits:
-        train, test = (place[part] for part in rows)
-        target_train, target_test = (
-            part[part >= n_source] - n_source if (part >= n_source).any() else np.arange(n_target)
-            for part in (train, test)
-        )
-        folds.append(
-            Fold(train[train < n_source], test[test < n_source], target_train, target_test)
-        )
-    return folds
-
-
-def _check_folds(folds, data):
-    """Refuse folds that say nothing."""
-    if not folds:
-        raise ValueError("cv makes no folds.")
-    for i, fold in enumerate(folds):
-        if not len(fold.test):
-            raise ValueError(f"cv leaves no source rows to test on in fold {i}.")
-        if len(np.unique(data.y[fold.train])) < 2:
-            raise ValueError(
-                f"cv leaves source rows of fewer than two classes to train on in fold {i}; "
-                "shuffle or stratify the folds."
-            )
 
 
 def _score_combination(estimator, params, data, sample_weight, folds, candidates, scorers, seed):
     """Score all candidates with some parameters; runs in a process of its own."""
     classes = estimator.classes_
     estimator = clone(estimator).set_params(**params)
-    estimator.set_params(warm_start=False)
-    estimator._validate_params()
     estimator.classes_ = classes
     labelled = replace(data, y=classes[data.y])
     weights = check_weights(sample_weight, estimator.class_weight, labelled, classes)
@@ -531,11 +497,12 @@ def _report(reasons, scores):
     if not reasons:
         return
     listed = "; ".join(sorted(set(reasons)))
-    if np.isnan(scores.mean(axis=(0, 2, 5))).all():
-        raise ValueError(
-            f"No candidate has a score: {listed}. Scale the features (for example with "
-            "StandardScaler), or lower learning_rate_init."
+    if any(DIVERGED in reason for reason in reasons):
+        listed += (
+            ". Scale the features (for example with StandardScaler), or lower learning_rate_init"
         )
+    if np.isnan(scores.mean(axis=(0, 2, 5))).all():
+        raise ValueError(f"No candidate has a score: {listed}.")
     warn_user(
         f"{np.isnan(scores).sum()} of {scores.size} scores are missing, and their candidates "
         f"cannot be chosen: {listed}.",

@@ -279,7 +279,9 @@ def find_near_rows(source_only, data, source, target):
     X_source = source_only.features(data.X_source, data.source_rows[source])
     X_target = source_only.features(data.X_target, data.target_rows[target])
     X = np.concatenate([X_source, X_target])
-    if not np.isfinite(X).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = X.std(axis=0)
+    if not np.isfinite(spread).all():
         return None
     is_target = np.arange(len(X)) >= len(source)
     solver = "newton-cholesky" if X.shape[1] < _MANY_FEATURES else "lbfgs"
@@ -320,7 +322,7 @@ def balance_domains(data, shares, near=None):
         present = class_shares(data.y[rows], len(shares), weight[rows])
         ratio = np.divide(shares, present, out=np.zeros(len(shares)), where=present > 0)
         weight[rows] *= ratio[data.y[rows]]
-    return (weight / weight.max()).astype(data.X_source.dtype)
+    return (weight / (weight.max() or 1)).astype(data.X_source.dtype)
 
 
 def check_shares(label_shift, n_classes):

@@ -74,7 +74,7 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
     if np.all(predicted == predicted[0]):
         return float(np.mean(labels == predicted[0]))
     reverse = _turn_shares(clone(estimator), predicted, labels)
-    metadata = _name_for_fit(reverse, "X_tgt" if sample_domain is None else "sample_domain")
+    metadata = name_for_fit(reverse, "X_tgt" if sample_domain is None else "sample_domain")
     with warnings.catch_warnings():
         # That the way back does harm is for the score to say.
         warnings.simplefilter("ignore", AdaptationWarning)
@@ -101,7 +101,7 @@ def _turn_shares(estimator, predicted, labels):
     return estimator
 
 
-def _name_for_fit(estimator, name):
+def name_for_fit(estimator, name):
     """Return how metadata is called when handed to `fit`, or None if it is not taken."""
     if get_config()["enable_metadata_routing"]:
         taken = get_routing_for_object(estimator).consumes("fit", [name])

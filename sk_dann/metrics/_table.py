@@ -11,8 +11,11 @@ weight, feature_weight
     classifier, and of its features.
 predict_log_proba, X_target
     The classifier as a function, and rows (m, d) to ask it about.
+shares
+    Class shares (C,) of the target as the classifier takes them to be, None for the source's.
 
-What is keyword-only are options.
+What is keyword-only are options; one that stands for the target's class shares is `shares` unless
+it is given.
 """
 
 import inspect
@@ -47,6 +50,8 @@ SCORES = {
     "source_accuracy": source_accuracy_score,
 }
 
+_SHARES = {"calibrated_confidence": "target_shares", "corr_c": "shares", "infomax": "shares"}
+
 
 def needs_of(name):
     """Return the names of what a score is computed from.
@@ -62,6 +67,22 @@ def needs_of(name):
     """
     parameters = inspect.signature(SCORES[name]).parameters.values()
     return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+
+
+def options_of(name):
+    """Return the names of a score's options.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCORES`.
+
+    Returns
+    -------
+    list of str
+    """
+    parameters = inspect.signature(SCORES[name]).parameters.values()
+    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
 
 
 def compute_score(name, evidence, **options):
@@ -80,4 +101,7 @@ def compute_score(name, evidence, **options):
     -------
     float
     """
+    option = _SHARES.get(name)
+    if option is not None and option not in options and evidence["shares"] is not None:
+        options = {**options, option: evidence["shares"]}
     return SCORES[name](**{need: evidence[need] for need in needs_of(name)}, **options)

@@ -50,6 +50,17 @@ class Evidence:
             raise ValueError("y is None, but this score needs the labels of the source rows.")
         return np.searchsorted(self._classes, self._labels)
 
+    @property
+    def shares(self):
+        """Class shares of the target, if the last step takes them to differ from the source's."""
+        source = getattr(self._last, "class_shares_", None)
+        target = getattr(self._last, "target_class_shares_", None)
+        if target is None or np.array_equal(source, target):
+            return None
+        shares = np.zeros(len(self._classes))
+        shares[np.searchsorted(self._classes, self._estimator.classes_)] = target
+        return shares
+
     @cached_property
     def log_proba_source(self):
         """Of shape (n, C)."""

@@ -8,8 +8,11 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from ..domains import held_out_domains
 from ..exceptions import OracleWarning, warn_user
 from ..metrics import reverse_validation_score
+from ..metrics._reverse import name_for_fit
 from ..metrics._table import SCORES, compute_score
 from ._evidence import Evidence
+
+ORACLE = "oracle_accuracy"
 
 
 class DomainScorer(BaseEstimator):
@@ -35,7 +38,7 @@ class DomainScorer(BaseEstimator):
       scikit-learn cuts a target with as many rows as the source to the fold.
     - ``params={"sample_domain": d}``, with both domains stacked and a splitter whose test folds
       hold rows of both, :class:`DomainKFold`. Labels of target rows are never looked at. An
-      estimator that does not take `sample_domain` would train on them: use `X_tgt` there.
+      estimator that does not take `sample_domain` would train on them and is refused.
 
     ``importance_weighted`` and ``mixval`` look at rows as the last step of a pipeline sees them,
     ``deep_embedded_validation`` at what its ``transform`` returns, if it has one.
@@ -92,10 +95,17 @@ class DomainScorer(BaseEstimator):
         """
         _check_name(self.name)
         params = self.score_params or {}
+        rows = held_out_domains(X, y, X_tgt, sample_domain)
+        is_told = sample_domain is None or name_for_fit(estimator, "sample_domain") is not None
+        if self.name != ORACLE and not is_told:
+            raise ValueError(
+                f"{type(estimator).__name__} does not take sample_domain in fit, so that in "
+                "stacked data it is trained on the target's labels, or what stands for them. Pass "
+                "the source alone, and the target as X_tgt."
+            )
         if self.name in _BY_ESTIMATOR:
             score = _BY_ESTIMATOR[self.name]
             return score(estimator, X, y, X_tgt, sample_domain=sample_domain, **params)
-        rows = held_out_domains(X, y, X_tgt, sample_domain)
         return compute_score(self.name, Evidence(estimator, *rows), **params)
 
     def get_metadata_routing(self):
@@ -179,6 +189,6 @@ def _oracle_accuracy(estimator, X, y, X_tgt=None, *, sample_domain=None):
 
 # What must fit anew, or must know which labels are whose, needs the estimator itself.
 _BY_ESTIMATOR = {
-    "oracle_accuracy": _oracle_accuracy,
+    ORACLE: _oracle_accuracy,
     "reverse_validation": reverse_validation_score,
 }

@@ -215,7 +215,8 @@ def average_thresholded_confidence_score(
     Returns
     -------
     float
-        An estimate of the accuracy on the target. 1 if all source rows are right, 0 if none is.
+        An estimate of the accuracy on the target. 0 if no source row is right; if all are, the
+        share of target rows at least as confident as the least confident of them.
 
     Raises
     ------
@@ -248,8 +249,6 @@ def average_thresholded_confidence_score(
     n_wrong = int((source.argmax(axis=1) != y).sum())
     if n_wrong == len(y):
         return 0.0
-    if n_wrong == 0:
-        return 1.0
     threshold = np.sort(confidence(source))[n_wrong]
     return float(np.mean(confidence(target) >= threshold))
 

@@ -13,7 +13,7 @@ from ._inference import (
     member_log_proba,
 )
 from ._member_stopping import MemberEarlyStopping
-from ._net import DANNNet
+from ._net import DANNNet, TrainingDivergedError
 from ._progress import EpochProgressBar
 from ._rows import take_rows, to_batch
 from ._stopping import SettledEarlyStopping
@@ -26,6 +26,7 @@ __all__ = [
     "MemberEarlyStopping",
     "MemberValidationRows",
     "SettledEarlyStopping",
+    "TrainingDivergedError",
     "ValidationRows",
     "domain_log_proba_of",
     "infer",

@@ -32,6 +32,10 @@ def _is_raised_on_purpose(stop):
     return last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
+class TrainingDivergedError(ValueError):
+    """Losses or weights that are no longer finite."""
+
+
 class DANNNet(NeuralNet):
     """Trains a `DANNNetwork` on the batches of a `BatchStream`.
 
@@ -132,7 +136,7 @@ class DANNNet(NeuralNet):
                 if self.history and "train_loss" not in self.history[-1]:
                     del self.history[-1]  # an epoch that was broken off
         if not (self.members_may_diverge or finite_members(self.module_).all()):
-            raise ValueError(f"Training diverged in its last step: {self._advice()}")
+            raise TrainingDivergedError(f"Training diverged in its last step: {self._advice()}")
         return self
 
     def _member_lambda(self):
@@ -242,6 +246,8 @@ class DANNNet(NeuralNet):
             for name, value in iterator.score(self.module_, self.device).items():
                 self.history.record(name, value)
             return
+        if not self.running_.any():
+            raise KeyboardInterrupt  # nothing is left to be trained
         epoch = len(self.history) - 1
         self._set_training(True)
         self._batches_are_heard = any(
@@ -348,7 +354,7 @@ class DANNNet(NeuralNet):
     def _record_epoch(self, record, n_rows):
         for name, value in record.items():
             if not (self.members_may_diverge or math.isfinite(value)):
-                raise ValueError(
+                raise TrainingDivergedError(
                     f"Training diverged: {name} became {value} in epoch {len(self.history)}. "
                     f"{self._advice()}"
                 )

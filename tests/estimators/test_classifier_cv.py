@@ -19,9 +19,11 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_dann import DANNClassifier, DANNClassifierCV
 from sk_dann.datasets import fetch_amazon_reviews, make_inter_twinning_moons
-from sk_dann.estimators import _candidates
+from sk_dann.estimators import _member_training
 from sk_dann.estimators._assembly import MemberParams
-from sk_dann.estimators._candidates import Fold, TrainedMembers, Training
+from sk_dann.estimators._candidates import TrainedMembers
+from sk_dann.estimators._folds import Fold
+from sk_dann.estimators._member_training import Training
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.model_selection import (
     DomainKFold,
@@ -124,7 +126,7 @@ def test_candidates_have_the_scores_that_they_would_have_by_themselves(data, nam
 
 def test_members_may_be_trained_in_several_runs(data, monkeypatch):
     together = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
-    monkeypatch.setattr(_candidates, "_MAX_WEIGHTS", 500)
+    monkeypatch.setattr(_member_training, "_MAX_BYTES", 10**5)
     apart = _search(n_seeds=2, scoring="reverse_validation").fit(*data)
     np.testing.assert_allclose(_scores(apart), _scores(together), atol=1e-12)
 
@@ -205,9 +207,48 @@ def test_early_stopping_keeps_rows_out_on_both_sides(data):
         assert set(rows) < set(range(60))
         assert len(np.unique(known.y[rows])) == 3
     assert [len(rows) for rows in training.held_out_target] == [14, 14]
-    half = [Fold(np.arange(60), np.arange(60, 90), np.arange(50), np.arange(50, 70))]
-    training = Training.prepare(ready, known, half, 0)
-    np.testing.assert_array_equal(training.held_out_target[0], np.arange(50, 70))
+    rows = np.arange(70)
+    for target_test in (rows[50:], rows):
+        some = [Fold(np.arange(60), np.arange(60, 90), rows[:50], target_test)]
+        (found,) = Training.prepare(ready, known, some, 0).held_out_target
+        np.testing.assert_array_equal(found, rows[50:])
+
+
+def test_one_target_row_is_enough_to_be_held_out_of_nothing(data):
+    X, y, X_tgt = data
+    estimator = DANNClassifier(**QUICK, early_stopping=True)
+    search = _search(estimator, scoring="reverse_validation").fit(X, y, X_tgt[:1])
+    assert np.isfinite(_scores(search)).all()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_rows_without_weight_do_not_matter(data, early_stopping):
+    X, y, X_tgt = data
+    weight = np.ones(len(X))
+    weight[::4] = 0
+    noise = X.copy()
+    noise[::4] += np.random.default_rng(0).normal(size=noise[::4].shape)
+    estimator = DANNClassifier(**QUICK, early_stopping=early_stopping, label_shift=[0.2, 0.2, 0.6])
+    search = _search(estimator, scoring=["infomax", "prediction_entropy"], refit=False)
+    one, other = (
+        _scores(clone(search).fit(each, y, X_tgt, sample_weight=weight)) for each in (X, noise)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_row_that_is_listed_twice_counts_twice(data):
+    X, y, X_tgt = data
+    rows, params = np.arange(60), {"scoring": "infomax", "refit": False, "lambdas": [0]}
+    once, twice, weighted = (
+        _scores(_search(cv=[(train, np.arange(60, 90))], **params).fit(X, y, X_tgt, **extra))
+        for train, extra in (
+            (rows, {}),
+            (np.r_[rows, rows[::2]], {}),
+            (rows, {"sample_weight": np.r_[np.tile([2, 1], 30), np.ones(30)]}),
+        )
+    )
+    np.testing.assert_allclose(twice, weighted)
+    assert not np.allclose(once, twice)
 
 
 # Target labels
@@ -391,10 +432,16 @@ def test_it_chooses_to_adapt_where_that_helps(amazon_data_home):
 # Divergence
 
 
-def test_candidates_that_diverge_are_reported_and_not_chosen(data):
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("label_shift", [None, "estimate"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_candidates_that_diverge_are_reported_and_not_chosen(data, solver, label_shift, dtype):
+    X, y, X_tgt = data
+    data = X.astype(dtype), y, X_tgt.astype(dtype)
+    rate = {"f4": 1e38, "f8": 1e300}[dtype]
     search = _search(
-        DANNClassifier(**QUICK, solver="sgd", momentum=0.0),
-        param_grid={"learning_rate_init": [0.01, 1e38]},
+        DANNClassifier(**QUICK, solver=solver, momentum=0.0, label_shift=label_shift),
+        param_grid={"learning_rate_init": [0.01, rate]},
         scoring="reverse_validation",
     )
     with pytest.warns(FitFailedWarning, match=r"6 of 12 scores are missing.* diverged"):
@@ -555,11 +602,23 @@ def test_a_warning_is_given_once(data):
         ({"cv": DomainKFold(80)}, "n_splits=80 is more than the 70 target rows"),
         ({"cv": [(np.arange(60), [])]}, "no source rows to test on in fold 0"),
         ({"cv": []}, "cv makes no folds"),
+        ({"cv": [(np.arange(60), np.arange(60, 95))]}, "cv holds positions .* 90 rows in fold 0"),
+        ({"lambdas": ["a"]}, "lambdas must hold"),
+        ({"scoring": DomainScorer("atc", score_params={"bla": 1})}, r"no score_params \['bla'\]"),
+        ({"param_grid": {"max_iter": [3, -1]}}, "max_iter"),
     ],
 )
 def test_bad_parameters_say_what_would_work(data, params, message):
     with pytest.raises(ValueError, match=message):
         _search(**params).fit(*data)
+
+
+def test_folds_that_look_at_target_rows_must_train_on_others(data):
+    X, y, domain = _stacked(*data)
+    source, target = np.flatnonzero(domain > 0), np.flatnonzero(domain < 0)
+    folds = [(source[:60], np.r_[source[60:], target])]
+    with pytest.raises(ValueError, match="no target rows to train on in fold 0"):
+        _search(cv=folds).fit(X, y, sample_domain=domain)
 
 
 def test_folds_of_one_class_are_refused(data):

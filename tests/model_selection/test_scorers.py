@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from sk_dann import DANNClassifier, metrics
+from sk_dann import DANNClassifier, DANNClassifierCV, metrics
 from sk_dann.exceptions import OracleWarning
 from sk_dann.metrics._table import SCORES, compute_score, needs_of
 from sk_dann.model_selection import (
@@ -123,7 +123,7 @@ def test_placeholders_of_any_kind():
 @pytest.mark.parametrize("name", LABEL_FREE)
 def test_both_ways_in_are_one(name):
     X, y, domain = _stacked(placeholder=-1)
-    clf = LogisticRegression().fit(X[domain > 0][::2], y[domain > 0][::2])
+    clf = DANNClassifier(**QUICK).fit(X[domain > 0][::2], y[domain > 0][::2], X[domain < 0])
     stacked = get_scorer(name)(clf, X, y, sample_domain=domain)
     apart = get_scorer(name)(clf, X[domain > 0], y[domain > 0], X_tgt=X[domain < 0])
     assert stacked == apart
@@ -150,6 +150,7 @@ def test_cross_validation_with_the_target_apart_is_that_by_hand():
             ),
             "predict_log_proba": clf.predict_log_proba,
             "X_target": X_unseen,
+            "shares": None,
         }
         for name in SCORES:
             assert set(needs_of(name)) <= set(evidence)
@@ -281,6 +282,39 @@ def test_the_target_must_come_in_one_way(name):
         scorer(clf, X, y, X_tgt=X_tgt, sample_domain=np.ones(60))
     with pytest.raises(ValueError, match="DomainKFold"):
         scorer(clf, X, y, sample_domain=np.ones(60))
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("name", LABEL_FREE)
+def test_who_would_be_trained_on_the_targets_labels_is_refused(name):
+    X, y, domain = _stacked(placeholder=-1)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        {"logisticregression__C": [1]},
+        cv=DomainKFold(2),
+        scoring=get_scorer(name),
+        error_score="raise",
+    )
+    with pytest.raises(ValueError, match=r"Pipeline does not take sample_domain .* as X_tgt"):
+        search.fit(X, y, sample_domain=domain)
+
+
+@pytest.mark.parametrize("name", ["calibrated_confidence", "corr_c", "infomax"])
+def test_scores_are_told_the_class_shares_that_the_classifier_is_for(name):
+    X, y, X_tgt, _ = _domains()
+    told = DANNClassifier(**QUICK, label_shift=[0.7, 0.2, 0.1]).fit(X, y, X_tgt)
+    option = "target_shares" if name == "calibrated_confidence" else "shares"
+    by_hand = get_scorer(name, **{option: [0.7, 0.2, 0.1]})(told, X, y, X_tgt=X_tgt)
+    uniform = get_scorer(name, **{option: np.full(3, 1 / 3)})(told, X, y, X_tgt=X_tgt)
+    assert get_scorer(name)(told, X, y, X_tgt=X_tgt) == pytest.approx(by_hand, rel=1e-12)
+    assert by_hand != pytest.approx(uniform, rel=1e-3)
+    search = DANNClassifierCV(
+        DANNClassifier(**QUICK, label_shift=[0.7, 0.2, 0.1]), scoring=name, lambdas=[0], cv=2
+    ).fit(X, y, X_tgt)
+    told = DomainScorer(name, score_params={option: [0.7, 0.2, 0.1]})
+    by_hand = search.set_params(scoring=told, random_state=0).fit(X, y, X_tgt).scores_
+    found = search.set_params(scoring=name).fit(X, y, X_tgt).scores_
+    np.testing.assert_allclose(by_hand[name], found[name], rtol=1e-12)
 
 
 @pytest.mark.usefixtures("routing")
