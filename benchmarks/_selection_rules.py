@@ -10,20 +10,22 @@ from functools import partial
 import numpy as np
 from scipy.stats import rankdata
 
-MARGIN = 0.02  # by which a score must exceed that of λ = 0
-COMBINED = {
-    "confidence + importance-weighted": ("calibrated_confidence", "importance_weighted"),
-    "confidence + source accuracy": ("calibrated_confidence", "source_accuracy"),
-    "confidence + Corr-C": ("calibrated_confidence", "corr_c"),
-    "confidence + Corr-C + importance-weighted": (
-        *("calibrated_confidence", "corr_c", "importance_weighted"),
-    ),
-    "confidence + ATC + Corr-C + InfoMax": ("calibrated_confidence", "atc", "corr_c", "infomax"),
-    "confidence + reverse validation": ("calibrated_confidence", "reverse_validation"),
-    "confidence + reverse validation + importance-weighted": (
-        *("calibrated_confidence", "reverse_validation", "importance_weighted"),
-    ),
-}
+MARGINS = (0.01, 0.02)  # by which a score must exceed that of λ = 0
+WEIGHTED = "calibrated_confidence, weighted"
+COMBINED = (
+    ("calibrated_confidence", "importance_weighted"),
+    ("calibrated_confidence", "importance_weighted, likelihood"),
+    ("calibrated_confidence", "source_accuracy"),
+    ("calibrated_confidence", "corr_c"),
+    ("calibrated_confidence", "corr_c", "importance_weighted"),
+    ("calibrated_confidence", "atc", "corr_c", "infomax"),
+    ("calibrated_confidence", "reverse_validation"),
+    ("calibrated_confidence", "reverse_validation", "importance_weighted"),
+    (WEIGHTED, "batch_nuclear_norm"),
+    (WEIGHTED, "corr_c"),
+    (WEIGHTED, "importance_weighted"),
+    (WEIGHTED, "reverse_validation"),
+)
 
 
 def of_folds(run, name):
@@ -50,11 +52,22 @@ def one_standard_error(run, name):
     return np.where(near, -np.arange(len(mean), dtype=float), -np.inf)
 
 
-def with_margin(run, name, margin=MARGIN):
+def with_margin(run, name, margin):
     """Prefer λ = 0 unless the best score exceeds its by a margin."""
     mean = score(run, name).copy()
     mean[0] += margin
     return mean
+
+
+def smooth(run, name):
+    """Average over neighbouring λ that have a score, with weights 1, 2, 1."""
+    mean = score(run, name)
+    there = np.isfinite(mean).astype(float)
+    total, weight = (
+        np.convolve(values, [1, 2, 1], mode="same")
+        for values in (np.nan_to_num(mean) * there, there)
+    )
+    return np.where(there, total / np.maximum(weight, 1), np.nan)
 
 
 def standardise(values):
@@ -88,12 +101,15 @@ def scores(names):
 
 def variants(names):
     """Return name → rule that makes something else of the scores."""
-    rules = {
-        f"{name}, one standard error": partial(one_standard_error, name=name) for name in names
-    }
-    rules |= {f"{name}, margin {MARGIN}": partial(with_margin, name=name) for name in names}
-    for name, members in COMBINED.items():
+    rules = {}
+    for name in names:
+        rules[f"{name}, one standard error"] = partial(one_standard_error, name=name)
+        rules[f"{name}, smooth"] = partial(smooth, name=name)
+        for margin in MARGINS:
+            rules[f"{name}, margin {margin}"] = partial(with_margin, name=name, margin=margin)
+    for members in COMBINED:
         if set(members) <= set(names):
-            rules[f"{name} (standardised)"] = partial(combine, names=members)
-            rules[f"{name} (ranks)"] = partial(combine, names=members, scale=rank)
+            title = " + ".join(members)
+            rules[f"{title} (standardised)"] = partial(combine, names=members)
+            rules[f"{title} (ranks)"] = partial(combine, names=members, scale=rank)
     return rules

@@ -28,6 +28,7 @@ from sk_dann.estimators._assembly import MemberParams
 from sk_dann.estimators._candidates import Fold, TrainedMembers, Training
 from sk_dann.estimators._classifier_cv import _make_folds
 from sk_dann.model_selection import get_scorer_names
+from sk_dann.shift import calibrate, fit_calibration
 
 RUNS = Path("model_selection.jsonl")
 RESULTS = Path(__file__).parent / "results" / "model_selection.json"
@@ -49,6 +50,9 @@ TOLD_SHARES = {
     "corr_c": "shares",
     "infomax": "shares",
 }
+
+
+WEIGHTED = "calibrated_confidence, weighted"
 
 
 class Clock(dict):
@@ -94,9 +98,34 @@ def score(trained, clock):
         trained.__dict__.pop("features", None)
         with clock(name):
             values, _ = trained.score(scorer, options)
-        values = values.reshape(len(LAMBDAS), -1)
-        found[name] = [[round(float(v), 6) if v == v else None for v in row] for row in values]
-    return found
+        found[name] = values
+    trained.__dict__.pop("_weights", None)
+    with clock(WEIGHTED):
+        found[WEIGHTED] = weighted_confidence(trained)
+    return {name: _by_lambda(values) for name, values in found.items()}
+
+
+def _by_lambda(values):
+    rows = values.reshape(len(LAMBDAS), -1)
+    return [[round(float(v), 6) if v == v else None for v in row] for row in rows]
+
+
+def weighted_confidence(trained):
+    """Return the calibrated confidence, the calibration being fitted by importance weights.
+
+    So the calibration is made for rows like the target's, as in TransCal (Wang et al. 2020). By its
+    biases the weighted source rows are as often right as it expects, or nearly, and the mean
+    confidence is a doubly robust estimate of the accuracy on the target.
+    """
+    scores = np.full(len(trained.fold), np.nan)
+    for k in np.flatnonzero(~trained.lost):
+        fold = trained.training.folds[trained.fold[k]]
+        source, target = trained.log_proba_source[:, k], trained.log_proba_target[:, k]
+        y, weight = trained.training.data.y[fold.test], trained.row_weight(trained.fold[k])
+        calibration = fit_calibration(source[fold.test], y, weight)
+        proba = np.exp(calibrate(target[fold.target_test], calibration))
+        scores[k] = proba.max(axis=1).mean()
+    return scores
 
 
 def measure(trained, data):

@@ -194,6 +194,12 @@ def test_a_margin_favours_no_adaptation(benchmark, run):
     assert chosen == [2, 2, 0]
 
 
+def test_smoothing_is_over_neighbours(benchmark, run):
+    rules = benchmark("_selection_rules")
+    run["scores"]["infomax"]["mean"] = [0, 3, 9, None]
+    np.testing.assert_allclose(rules.smooth(run, "infomax"), [1, 3.75, 7, np.nan])
+
+
 @pytest.mark.parametrize("scale", ["standardise", "rank"])
 def test_combinations_weigh_scores_alike_whatever_their_scale(benchmark, run, scale):
     rules = benchmark("_selection_rules")
