@@ -68,10 +68,12 @@ TROUBLES = {
 SHAPE_SHIFTS = ("no shift", "graded")
 
 
-def load_moons(share, seed):
-    """Return moons whose target has this share of the second class."""
+def load_moons(share, seed, rotation=35):
+    """Return moons whose target has this share of the second class, turned by so many degrees."""
     n_target = round(2 * N_ROWS * (1 - share)), round(2 * N_ROWS * share)
-    moons = make_inter_twinning_moons(N_ROWS, n_samples_target=n_target, random_state=seed)
+    moons = make_inter_twinning_moons(
+        N_ROWS, n_samples_target=n_target, rotation=rotation, random_state=seed
+    )
     return split_and_scale(*moons, seed)
 
 

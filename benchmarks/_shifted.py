@@ -43,7 +43,7 @@ def resample(y, shares, rng):
 
 
 @lru_cache(maxsize=1)  # tasks come pair by pair
-def _reviews(task):
+def read_reviews(task):
     """Both domains as tf-idf, with the labels of the target's training rows, classes 0 and 1."""
     X_src, y_src, X_tgt, X_test, y_test = load(*task)
     y_tgt = fetch_amazon_reviews(*task).y_tgt
@@ -53,7 +53,7 @@ def _reviews(task):
 
 def load_reviews(task, share, seed):
     """Return a task of Amazon whose target has this share of positives."""
-    domains = _reviews(task)
+    domains = read_reviews(task)
     rng = np.random.default_rng(seed)
     train, test = (resample(y, (1 - share, share), rng) for y in (domains.y_tgt, domains.y_test))
     return domains._replace(
