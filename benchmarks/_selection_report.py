@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 from _results import mean_and_error
-from _selection_rules import baselines, choose, scores, variants
+from _selection_rules import DEFAULT, baselines, choose, scores, variants
 from _selection_tasks import CHOOSE, HALVES
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-CANDIDATES = ("calibrated_confidence", "calibrated_confidence, weighted")
 ABOUT = ("family", "half", "rule")
 # Of the mean regret, and of the worst task's, in points of accuracy.
 GOALS = {"amazon": (0.5, None), "tables": (0.3, 2.0), "tables-estimate": (0.3, 2.0)}
@@ -118,10 +117,10 @@ def without_nan(rows):
 
 
 def goals(rows):
-    """Return issue 13's goals for scores that may be the default, and what was reached."""
+    """Return issue 13's goals for the default, and what was reached."""
     found = []
     for row in rows:
-        if row["rule"] not in CANDIDATES or row["family"] not in GOALS:
+        if row["rule"] != DEFAULT or row["family"] not in GOALS:
             continue
         about = {key: row[key] for key in ABOUT}
         for name, limit in zip(("regret", "worst_regret"), GOALS[row["family"]], strict=True):

@@ -10,8 +10,11 @@ from functools import partial
 import numpy as np
 from scipy.stats import rankdata
 
+from sk_dann.estimators._classifier_cv import _merit as merit_of
+from sk_dann.estimators._classifier_cv import _smooth as smooth_over_lambda
+
 MARGINS = (0.01, 0.02)  # by which a score must exceed that of λ = 0
-WEIGHTED = "calibrated_confidence, weighted"
+DEFAULT = "default: calibrated_confidence + importance_weighted"
 COMBINED = (
     ("calibrated_confidence", "importance_weighted"),
     ("calibrated_confidence", "importance_weighted, likelihood"),
@@ -21,10 +24,6 @@ COMBINED = (
     ("calibrated_confidence", "atc", "corr_c", "infomax"),
     ("calibrated_confidence", "reverse_validation"),
     ("calibrated_confidence", "reverse_validation", "importance_weighted"),
-    (WEIGHTED, "batch_nuclear_norm"),
-    (WEIGHTED, "corr_c"),
-    (WEIGHTED, "importance_weighted"),
-    (WEIGHTED, "reverse_validation"),
 )
 
 
@@ -60,14 +59,14 @@ def with_margin(run, name, margin):
 
 
 def smooth(run, name):
-    """Average over neighbouring λ that have a score, with weights 1, 2, 1."""
-    mean = score(run, name)
-    there = np.isfinite(mean).astype(float)
-    total, weight = (
-        np.convolve(values, [1, 2, 1], mode="same")
-        for values in (np.nan_to_num(mean) * there, there)
-    )
-    return np.where(there, total / np.maximum(weight, 1), np.nan)
+    """Return the score smoothed over λ as DANNClassifierCV does."""
+    return smooth_over_lambda(score(run, name)[None, :, None, None]).ravel()
+
+
+def default(run):
+    """Return what DANNClassifierCV chooses by."""
+    members = (smooth(run, name) for name in ("calibrated_confidence", "importance_weighted"))
+    return merit_of([*members])
 
 
 def standardise(values):
@@ -81,9 +80,9 @@ def rank(values):
     return rankdata(values, nan_policy="omit")
 
 
-def combine(run, names, scale=standardise):
+def combine(run, names, scale=standardise, of=score):
     """Return the mean of several scores, each on the same scale."""
-    return np.mean([scale(score(run, name)) for name in names], axis=0)
+    return np.mean([scale(of(run, name)) for name in names], axis=0)
 
 
 def baselines(lambdas):
@@ -96,7 +95,8 @@ def baselines(lambdas):
 
 def scores(names):
     """Return name → rule that takes a score's best."""
-    return {name: partial(score, name=name) for name in names}
+    rules = {DEFAULT: default} if "calibrated_confidence" in names else {}
+    return rules | {name: partial(score, name=name) for name in names}
 
 
 def variants(names):
@@ -112,4 +112,6 @@ def variants(names):
             title = " + ".join(members)
             rules[f"{title} (standardised)"] = partial(combine, names=members)
             rules[f"{title} (ranks)"] = partial(combine, names=members, scale=rank)
+            smoothed = partial(combine, names=members, scale=rank, of=smooth)
+            rules[f"{title} (ranks, smooth)"] = smoothed
     return rules

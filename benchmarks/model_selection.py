@@ -25,10 +25,10 @@ from tqdm import tqdm
 
 from sk_dann import DANNClassifier
 from sk_dann.estimators._assembly import MemberParams
-from sk_dann.estimators._candidates import Fold, TrainedMembers, Training
-from sk_dann.estimators._classifier_cv import _make_folds
+from sk_dann.estimators._candidates import TrainedMembers
+from sk_dann.estimators._folds import Fold, make_folds
+from sk_dann.estimators._member_training import Training
 from sk_dann.model_selection import get_scorer_names
-from sk_dann.shift import calibrate, fit_calibration
 
 RUNS = Path("model_selection.jsonl")
 RESULTS = Path(__file__).parent / "results" / "model_selection.json"
@@ -45,14 +45,6 @@ SCORES |= {
         {"metric": "log_likelihood"},
     ),
 }
-TOLD_SHARES = {
-    "calibrated_confidence": "target_shares",
-    "corr_c": "shares",
-    "infomax": "shares",
-}
-
-
-WEIGHTED = "calibrated_confidence, weighted"
 
 
 class Clock(dict):
@@ -78,54 +70,18 @@ def train(estimator, data, folds, seed):
     return TrainedMembers(training, MemberParams([seed] * n_members, lam, alpha), fold)
 
 
-def scores_of(estimator):
-    """Return the scores; where class shares are estimated, some can be told of them."""
-    if estimator.label_shift is None:
-        return SCORES
-    shares = estimator.target_class_shares_
-    return SCORES | {
-        f"{name}, shares": (name, {option: shares}) for name, option in TOLD_SHARES.items()
-    }
-
-
 def score(trained, clock):
     """Return name → scores of shape (n_lambdas, n_folds), with None for those that have none."""
     with clock("predict"):
         _ = trained.log_proba_source, trained.log_proba_target
     found = {}
-    for name, (scorer, options) in scores_of(trained.training.estimator).items():
-        trained.__dict__.pop("_weights", None)  # each score pays for its own
-        trained.__dict__.pop("features", None)
+    for name, (scorer, options) in SCORES.items():
+        vars(trained.training).pop("_row_weights", None)  # each score pays for its own
         with clock(name):
             values, _ = trained.score(scorer, options)
-        found[name] = values
-    trained.__dict__.pop("_weights", None)
-    with clock(WEIGHTED):
-        found[WEIGHTED] = weighted_confidence(trained)
-    return {name: _by_lambda(values) for name, values in found.items()}
-
-
-def _by_lambda(values):
-    rows = values.reshape(len(LAMBDAS), -1)
-    return [[round(float(v), 6) if v == v else None for v in row] for row in rows]
-
-
-def weighted_confidence(trained):
-    """Return the calibrated confidence, the calibration being fitted by importance weights.
-
-    So the calibration is made for rows like the target's, as in TransCal (Wang et al. 2020). By its
-    biases the weighted source rows are as often right as it expects, or nearly, and the mean
-    confidence is a doubly robust estimate of the accuracy on the target.
-    """
-    scores = np.full(len(trained.fold), np.nan)
-    for k in np.flatnonzero(~trained.lost):
-        fold = trained.training.folds[trained.fold[k]]
-        source, target = trained.log_proba_source[:, k], trained.log_proba_target[:, k]
-        y, weight = trained.training.data.y[fold.test], trained.row_weight(trained.fold[k])
-        calibration = fit_calibration(source[fold.test], y, weight)
-        proba = np.exp(calibrate(target[fold.target_test], calibration))
-        scores[k] = proba.max(axis=1).mean()
-    return scores
+        values = values.reshape(len(LAMBDAS), -1)
+        found[name] = [[round(float(v), 6) if v == v else None for v in row] for row in values]
+    return found
 
 
 def measure(trained, data):
@@ -152,7 +108,7 @@ def run_task(task, seed, params):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with clock("train"):
-            trained = train(estimator, rows, _make_folds(N_FOLDS, rows, None), seed)
+            trained = train(estimator, rows, make_folds(N_FOLDS, rows, None), seed)
         scores = score(trained, clock)
         with clock("train on all"):
             on_all = train(estimator, rows, [everything], seed)
