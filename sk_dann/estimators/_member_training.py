@@ -116,12 +116,12 @@ class Training:
     def row_weight(self, f):
         """Return the importance weights of the test rows of fold `f`, sample weights counted.
 
-        Without a target all rows are as important.
+        Without a target all rows are as important, and one row tells nothing either.
         """
         if f not in self._row_weights:
             fold, data = self.folds[f], self.data
             weight = np.ones(len(fold.test))
-            if data.X_target is not None:
+            if data.X_target is not None and min(len(fold.test), len(fold.target_test)) > 1:
                 weight = importance_weights(
                     take_rows(data.X_source, data.source_rows[fold.test]),
                     take_rows(data.X_target, data.target_rows[fold.target_test]),
