@@ -93,3 +93,26 @@ def test_numbers_are_those_of_the_benchmark_of_harm(label, model):
     groups = ("amazon-others 0.5", "amazon-others", "tables-reported")
     expected = [means[of, measure] for of in groups for measure in ("accuracy", "AUC")]
     assert re.findall(r"\.(\d{3})", row) == [f"{value:.3f}"[2:] for value in expected]
+
+
+def test_numbers_are_those_of_the_benchmark_of_scores():
+    path = ROOT / "benchmarks/results/model_selection.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    reported = {
+        (row["family"], row["rule"].split(":")[0]): row
+        for row in results["rules"]
+        if row["half"] == "report"
+    }
+    families = ("amazon", "amazon-counts", "tables", "tables-estimate", "moons")
+    for label, rule, key in (
+        ("best λ in hindsight, gain", "oracle", "gain"),
+        (r"\*\*`DANNClassifierCV\(\)`, gain", "default", "gain"),
+        ("its gain in AUC", "default", "AUC_gain"),
+        ("its regret", "default", "regret"),
+        ("regret of `reverse_validation`", "reverse_validation", "regret"),
+        ("regret of always λ = 1", "always λ = 1", "regret"),
+    ):
+        row = re.search(rf"^\| {label}.*$", README, flags=re.MULTILINE)[0].replace("−", "-")
+        cells = [cell.strip(" *+").split()[0] for cell in row.split("|")[2:-1]]
+        expected = [f"{reported[family, rule][key]:.2f}" for family in families]
+        assert cells == expected, label

@@ -103,6 +103,9 @@ def target_risk_bound(
     >>> round(bound.total, 3)
     0.341
     """
+    for name, value in (("n_source", n_source), ("n_target", n_target)):
+        if not value >= 1:
+            raise ValueError(f"{name} must be at least 1, got {value!r}.")
     for name, value, low, high in (
         ("source_risk", source_risk, 0, 1),
         ("divergence", divergence, 0, 2),

@@ -44,12 +44,14 @@ def importance_weights(
     -------
     ndarray of shape (n,)
         :math:`p / (1 - p)` for the probability :math:`p` of the target, both domains being taken
-        for equally frequent. Not normalised; the mean is about 1.
+        for equally frequent. Not normalised; the mean is 1 where every target row could be a
+        source row, up to chance, and less where domains overlap little.
 
     Raises
     ------
     ValueError
-        If the columns differ, values are not finite, or a domain has fewer than two rows.
+        If the columns differ, values are not finite, a domain has fewer than two rows, or
+        `max_weight` is not positive.
 
     References
     ----------
@@ -66,6 +68,8 @@ def importance_weights(
     >>> bool(weight[X_source[:, 0] > 1].min() > weight[X_source[:, 0] < 0].max())
     True
     """
+    if not max_weight > 0:
+        raise ValueError(f"max_weight must be greater than 0, got {max_weight!r}.")
     X, is_target = _stack(X_source, X_target)
     proba = _cross_fit(X, is_target, classifier, cv, random_state, "predict_proba")
     odds = proba[~is_target, 1] / np.maximum(proba[~is_target, 0], np.finfo(float).tiny)
@@ -241,6 +245,8 @@ def _cross_fit(X, is_target, classifier, cv, random_state, method):
 
 
 def _svms(X, is_target, C, random_state):
+    if not len(C):
+        raise ValueError("C must hold at least one number, got none.")
     """Yield a fitted linear SVM for each `C`."""
     for c in C:
         svm = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=random_state)

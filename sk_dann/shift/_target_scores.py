@@ -214,6 +214,9 @@ def soft_neighborhood_density_score(log_proba_target, *, temperature=0.05, chunk
     log_proba = check_log_proba(log_proba_target, "log_proba_target")
     if len(log_proba) < 2:
         raise ValueError("log_proba_target must have at least two rows to be neighbours.")
+    for name, value in (("temperature", temperature), ("chunk_size", chunk_size)):
+        if not value > 0:
+            raise ValueError(f"{name} must be greater than 0, got {value!r}.")
     proba = np.exp(log_proba)
     directions = proba / np.linalg.norm(proba, axis=1, keepdims=True)
     total = 0.0

@@ -5,6 +5,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
 
+from sk_dann import metrics
 from sk_dann.metrics import h_divergence, importance_weights, proxy_a_distance, total_variation
 
 DISTANCES = [h_divergence, proxy_a_distance, total_variation]
@@ -119,3 +120,17 @@ def test_an_svm_that_stops_early_counts_silently():
 @pytest.mark.parametrize("function", ALL)
 def test_two_rows_a_domain_are_enough(function):
     assert np.isfinite(function([[0.0], [1.0]], [[5.0], [6.0]])).all()
+
+
+def test_options_that_cannot_be_are_named():
+    X = np.arange(8.0)[:, None]
+    with pytest.raises(ValueError, match="max_weight must be greater than 0, got -1"):
+        metrics.importance_weights(X, X, max_weight=-1)
+    with pytest.raises(ValueError, match="C must hold at least one number"):
+        metrics.h_divergence(X, X, C=[])
+    with pytest.raises(ValueError, match="n_target must be at least 1, got 0"):
+        metrics.target_risk_bound(0.1, 0.1, n_source=9, n_target=0, vc_dimension=1)
+    rows = np.log([[0.9, 0.1], [0.2, 0.8]])
+    for option in ("temperature", "chunk_size"):
+        with pytest.raises(ValueError, match=f"{option} must be greater than 0, got 0"):
+            metrics.soft_neighborhood_density_score(rows, **{option: 0})
