@@ -211,21 +211,27 @@ def draw(summary, path):
                 markerfacecolor=face,
                 label=f"tasks that {half}",
             )
-        axes.set(title=family, xlim=(0, None), xlabel="mean regret, points of accuracy")
+        axes.set(title=family, xlim=(0, None))
         axes.set_yticks(range(len(names)), names)
         axes.grid(axis="y", alpha=0.3)
     for axes in all_axes[len(families) :]:
         axes.set_visible(False)
     all_axes[0].invert_yaxis()
-    all_axes[0].legend()
+    handles = all_axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle("Mean regret, points of accuracy")
     figure.savefig(path, dpi=110)
 
 
 def shown_rules(rows):
-    """Return the rules from small to great regret, means over families, constants at the end."""
+    """Return the rules from small to great regret, means over families.
+
+    The default comes first, constants at the end.
+    """
     frame = pd.DataFrame(rows)
     mean = frame.groupby(["rule", "family"])["regret"].mean().groupby("rule").mean().sort_values()
     everywhere = frame.groupby("rule")["family"].nunique() == frame["family"].nunique()
     names = [name for name in mean.index if everywhere[name]]
     constant = [name for name in ("always λ = 0", "always λ = 1") if name in names]
-    return [name for name in names if not name.startswith("always")] + constant
+    others = [name for name in names if name != DEFAULT and not name.startswith("always")]
+    return [name for name in (DEFAULT,) if name in names] + others + constant

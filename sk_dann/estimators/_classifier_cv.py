@@ -133,7 +133,7 @@ class DANNClassifierCV(
     quarter comes from each neighbour in the grid, or is its own too where there is none. Scores of
     single networks are noisy, and a λ whose neighbours do badly is doubtful.
 
-    The default was the best of all means of up to three ranks, of twelve scores with and without
+    The default was chosen among all means of up to three ranks, of twelve scores with and without
     smoothing, on one half of the tasks of ``benchmarks/model_selection.py``. What it loses on the
     other half, and when each score fails, is told in ``benchmarks/README.md``: above all, no score
     sees that the class shares differ, so see to `label_shift` first.
