@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_dann import DANNClassifier, DANNClassifierCV
 from sk_dann.exceptions import NoTargetWarning
+from sk_dann.model_selection import SourceOnlyClassifier
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 ESTIMATORS = [DANNClassifier(**QUICK), DANNClassifier(**QUICK, n_estimators=3, batch_size=16)]
@@ -57,6 +59,7 @@ def data():
         DANNClassifier(),
         DANNClassifier(n_estimators=2, max_iter=20),
         DANNClassifierCV(DANNClassifier(max_iter=20), lambdas=[0, 1], cv=2),
+        SourceOnlyClassifier(LogisticRegression()),
     ]
 )
 def test_scikit_learn_checks(estimator, check):

@@ -245,9 +245,9 @@ def _cross_fit(X, is_target, classifier, cv, random_state, method):
 
 
 def _svms(X, is_target, C, random_state):
+    """Yield a fitted linear SVM for each `C`."""
     if not len(C):
         raise ValueError("C must hold at least one number, got none.")
-    """Yield a fitted linear SVM for each `C`."""
     for c in C:
         svm = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=random_state)
         with warnings.catch_warnings():
@@ -259,4 +259,6 @@ def _svms(X, is_target, C, random_state):
 
 def _errors(called_target, is_target):
     """Share of source rows called target plus share of target rows called source."""
+    # Some classifiers answer 0 and 1 where they were asked False and True.
+    called_target = np.asarray(called_target, dtype=bool)
     return float(np.mean(called_target[~is_target]) + np.mean(~called_target[is_target]))

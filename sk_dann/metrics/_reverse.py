@@ -3,15 +3,12 @@
 import warnings
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
 
 from ..domains import held_out_domains
 from ..exceptions import AdaptationWarning
+from ._wrappers import name_for_fit
 
 
 def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None):
@@ -74,7 +71,7 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
     if np.all(predicted == predicted[0]):
         return float(np.mean(labels == predicted[0]))
     reverse = _turn_shares(clone(estimator), predicted, labels)
-    metadata = name_for_fit(reverse, "X_tgt" if sample_domain is None else "sample_domain")
+    metadata = name_for_fit(estimator, "X_tgt" if sample_domain is None else "sample_domain")
     with warnings.catch_warnings():
         # That the way back does harm is for the score to say.
         warnings.simplefilter("ignore", AdaptationWarning)
@@ -99,15 +96,3 @@ def _turn_shares(estimator, predicted, labels):
             if np.sum(counts) > 0:
                 estimator.set_params(**{name: np.divide(counts, np.sum(counts))})
     return estimator
-
-
-def name_for_fit(estimator, name):
-    """Return how metadata is called when handed to `fit`, or None if it is not taken."""
-    if get_config()["enable_metadata_routing"]:
-        taken = get_routing_for_object(estimator).consumes("fit", [name])
-        return name if taken else None
-    prefix = ""
-    while isinstance(estimator, Pipeline):
-        last, estimator = estimator.steps[-1]
-        prefix += f"{last}__"
-    return prefix + name if has_fit_parameter(estimator, name) else None

@@ -1,6 +1,7 @@
 """What the stock tools of scikit-learn need to be right for two domains."""
 
 from ._scorers import DomainScorer, get_scorer, get_scorer_names
+from ._source_only import SourceOnlyClassifier
 from ._split import DomainKFold, LeaveOneSourceDomainOut, SourceKFold
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "DomainScorer",
     "LeaveOneSourceDomainOut",
     "SourceKFold",
+    "SourceOnlyClassifier",
     "get_scorer",
     "get_scorer_names",
 ]

@@ -1,12 +1,12 @@
 """What the scores of `sk_dann.metrics` are computed from, asked of a fitted classifier."""
 
 import warnings
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from ..metrics import importance_weights
+from ..metrics._wrappers import unwrap
 
 
 class Evidence:
@@ -29,10 +29,8 @@ class Evidence:
             raise TypeError(f"estimator must have predict_proba, which {estimator!r} has not.")
         self._estimator = estimator
         self._source, self._labels, self._target = X_source, labels, X_target
-        # What the pipeline's last step sees can be mixed and weighted, raw text cannot.
-        self._before, self._last = None, estimator
-        if isinstance(estimator, Pipeline) and len(estimator) > 1:
-            self._before, self._last = estimator[:-1], estimator[-1]
+        # What a pipeline's last step sees can be mixed and weighted, raw text cannot.
+        self._transformers, self._last, _ = unwrap(estimator)
 
     def __getitem__(self, name):
         return getattr(self, name)
@@ -64,15 +62,14 @@ class Evidence:
     @cached_property
     def log_proba_source(self):
         """Of shape (n, C)."""
-        return self._of_all_classes(self._source)
+        return self._of_all_classes(log_proba_of(self._estimator, self._source))
 
     @cached_property
     def log_proba_target(self):
         """Of shape (m, C)."""
-        return self._of_all_classes(self._target)
+        return self._of_all_classes(log_proba_of(self._estimator, self._target))
 
-    def _of_all_classes(self, X):
-        log_proba = log_proba_of(self._estimator, X)
+    def _of_all_classes(self, log_proba):
         found = np.full((len(log_proba), len(self._classes)), -np.inf)
         found[:, np.searchsorted(self._classes, self._estimator.classes_)] = log_proba
         return found
@@ -80,7 +77,7 @@ class Evidence:
     @cached_property
     def _inputs(self):
         rows = (self._source, self._target)
-        return rows if self._before is None else tuple(map(self._before.transform, rows))
+        return tuple(reduce(lambda X, each: each.transform(X), self._transformers, X) for X in rows)
 
     @property
     def X_target(self):  # noqa: N802 - the argument's name
@@ -91,7 +88,7 @@ class Evidence:
         """Ask the last step about such rows, whatever the names of their columns."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-            return log_proba_of(self._last, X)
+            return self._of_all_classes(log_proba_of(self._last, X))
 
     @property
     def weight(self):

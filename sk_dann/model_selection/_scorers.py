@@ -8,8 +8,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from ..domains import held_out_domains
 from ..exceptions import OracleWarning, warn_user
 from ..metrics import reverse_validation_score
-from ..metrics._reverse import name_for_fit
 from ..metrics._table import SCORES, compute_score
+from ..metrics._wrappers import name_for_fit, unwrap
 from ._evidence import Evidence
 
 ORACLE = "oracle_accuracy"
@@ -37,8 +37,9 @@ class DomainScorer(BaseEstimator):
       target's rows itself when it is asked for its predictions, whether or not `fit` took them.
       scikit-learn cuts a target with as many rows as the source to the fold.
     - ``params={"sample_domain": d}``, with both domains stacked and a splitter whose test folds
-      hold rows of both, :class:`DomainKFold`. Labels of target rows are never looked at. An
-      estimator that does not take `sample_domain` would train on them and is refused.
+      hold rows of both, :class:`DomainKFold`. Labels of target rows are never looked at. A
+      classifier that does not take `sample_domain` would train on them and is refused, also in an
+      ensemble or behind a transformer that takes it: wrap it in a :class:`SourceOnlyClassifier`.
 
     ``importance_weighted`` and ``mixval`` look at rows as the last step of a pipeline sees them,
     ``deep_embedded_validation`` at what its ``transform`` returns, if it has one.
@@ -96,11 +97,11 @@ class DomainScorer(BaseEstimator):
         _check_name(self.name)
         params = self.score_params or {}
         rows = held_out_domains(X, y, X_tgt, sample_domain)
-        is_told = sample_domain is None or name_for_fit(estimator, "sample_domain") is not None
-        if self.name != ORACLE and not is_told:
+        if sample_domain is not None and name_for_fit(estimator, "sample_domain") is None:
             raise ValueError(
-                f"{type(estimator).__name__} does not take sample_domain in fit, so that in "
-                "stacked data it is trained on the target's labels, or what stands for them. Pass "
+                f"{type(unwrap(estimator).classifier).__name__} does not take sample_domain in "
+                "fit, so that in stacked data it is trained on the target's labels, or what stands "
+                "for them. Wrap it in a SourceOnlyClassifier of sk_dann.model_selection, or pass "
                 "the source alone, and the target as X_tgt."
             )
         if self.name in _BY_ESTIMATOR:

@@ -42,6 +42,17 @@ def test_a_classifier_of_ones_own():
     assert not hasattr(classifier, "classes_")
 
 
+class _AnswersNumbers(LinearDiscriminantAnalysis):
+    def predict(self, X):
+        return super().predict(X).astype(int)
+
+
+def test_a_classifier_may_answer_in_numbers():
+    domains = _gaussians(1.0)
+    expected = total_variation(*domains, classifier=LinearDiscriminantAnalysis())
+    assert total_variation(*domains, classifier=_AnswersNumbers()) == expected
+
+
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_distances_of_like_and_of_disjoint_domains(distance):
     largest = 1 if distance is total_variation else 2

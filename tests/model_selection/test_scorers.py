@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -27,10 +29,12 @@ from sklearn.svm import LinearSVC
 from sk_dann import DANNClassifier, DANNClassifierCV, metrics
 from sk_dann.exceptions import OracleWarning
 from sk_dann.metrics._table import SCORES, compute_score, needs_of
+from sk_dann.metrics._wrappers import name_for_fit
 from sk_dann.model_selection import (
     DomainKFold,
     DomainScorer,
     SourceKFold,
+    SourceOnlyClassifier,
     get_scorer,
     get_scorer_names,
 )
@@ -260,6 +264,30 @@ def test_a_class_that_was_not_trained_on_is_never_right(name):
         assert found == pytest.approx(metrics.infomax_score(rows, shares=[0.2, 0.3, 0.5]))
 
 
+@pytest.mark.parametrize("name", LABEL_FREE)
+def test_one_class_trained_on_alone_has_a_score(name):
+    X, y, X_tgt, _ = _domains()
+    clf = RandomForestClassifier(2, random_state=0).fit(X[y == 1], y[y == 1])
+    assert np.isfinite(get_scorer(name)(clf, X, y, X_tgt=X_tgt))
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("name", LABEL_FREE)
+def test_what_has_no_score_is_not_chosen(name):
+    X, y, X_tgt, _ = _domains()
+    grid = {"learning_rate_init": [1e300, 1e-3]}
+    dann = DANNClassifier(**QUICK, solver="sgd")
+    search = GridSearchCV(dann, grid, cv=KFold(2), scoring=get_scorer(name))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(X, y, X_tgt=X_tgt)
+    failed = [str(each.message) for each in caught if each.category is FitFailedWarning]
+    assert len(failed) == 1
+    assert "diverged" in failed[0]
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [True, False]
+    assert search.best_params_ == {"learning_rate_init": 1e-3}
+
+
 def test_options_reach_the_function():
     X, y, X_tgt, _ = _domains()
     clf = LogisticRegression().fit(X, y)
@@ -284,19 +312,91 @@ def test_the_target_must_come_in_one_way(name):
         scorer(clf, X, y, sample_domain=np.ones(60))
 
 
+class _OfBothDomains(TransformerMixin, BaseEstimator):
+    __metadata_request__fit = {"sample_domain": True}
+
+    def fit(self, X, y=None, *, sample_domain):
+        self.n_target_ = np.sum(sample_domain < 0)
+        return self
+
+    def transform(self, X):
+        return X
+
+
+# Other parts take sample_domain, but the labels are read by one that does not.
+READERS = {
+    "LogisticRegression": make_pipeline(_OfBothDomains(), LogisticRegression()),
+    "DummyClassifier": GridSearchCV(
+        DummyClassifier(), {"strategy": ["prior"]}, cv=SourceKFold(2), scoring="accuracy"
+    ),
+    "VotingClassifier": VotingClassifier(
+        [("one", DANNClassifier(**QUICK)), ("other", LogisticRegression())], voting="soft"
+    ),
+    "CalibratedClassifierCV": CalibratedClassifierCV(
+        DANNClassifier(**QUICK), cv=DomainKFold(2), method="sigmoid"
+    ),
+}
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("name", get_scorer_names())
+def test_who_would_be_trained_on_the_targets_labels_is_refused(name, reader):
+    X, y, domain = _stacked()
+    fitted = READERS[reader].fit(X, y, sample_domain=domain)
+    with pytest.raises(ValueError, match=f"{reader} does not take sample_domain .* as X_tgt"):
+        get_scorer(name)(fitted, X, y, sample_domain=domain)
+
+
+@pytest.mark.usefixtures("routing")
+def test_sample_domain_must_be_taken_by_the_classifier_itself():
+    X, y, domain = _stacked()
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[domain > 0], y[domain > 0])
+    wrapped = Pipeline([*fitted.steps[:1], ("both", _OfBothDomains()), *fitted.steps[1:]])
+    assert name_for_fit(wrapped, "sample_domain") is None
+    assert name_for_fit(wrapped, "X_tgt") is None
+
+
+@pytest.mark.usefixtures("routing")
+def test_any_classifier_is_scored_on_stacked_domains_by_its_source_rows():
+    results = []
+    for placeholder in (None, -1):
+        X, y, domain = _stacked(placeholder)
+        found = _all_scores(
+            make_pipeline(StandardScaler(), SourceOnlyClassifier(LogisticRegression())),
+            X,
+            y,
+            cv=DomainKFold(2),
+            params={"sample_domain": domain},
+        )
+        results.append(found)
+    train, test = next(DomainKFold(2).split(X, y, domain))
+    scaler, source = StandardScaler().fit(X[train]), train[domain[train] > 0]
+    clf = LogisticRegression().fit(scaler.transform(X[source]), y[source])
+    held_out = scaler.transform(X[test[domain[test] < 0]])
+    expected = metrics.infomax_score(clf.predict_log_proba(held_out))
+    assert found["infomax"][0] == pytest.approx(expected, rel=1e-12)
+    for name in LABEL_FREE:
+        np.testing.assert_array_equal(results[0][name], results[1][name], err_msg=name)
+
+
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize("name", LABEL_FREE)
-def test_who_would_be_trained_on_the_targets_labels_is_refused(name):
+def test_nested_pipelines_and_searches_score_as_what_they_hold(name):
     X, y, domain = _stacked(placeholder=-1)
+    dann = DANNClassifier(**QUICK, label_shift=[0.7, 0.2, 0.1])
+    scaler = StandardScaler().set_output(transform="default")
+    flat = make_pipeline(scaler, "passthrough", dann).fit(X, y, sample_domain=domain)
+    expected = get_scorer(name)(flat, X, y, sample_domain=domain)
     search = GridSearchCV(
-        make_pipeline(StandardScaler(), LogisticRegression()),
-        {"logisticregression__C": [1]},
-        cv=DomainKFold(2),
-        scoring=get_scorer(name),
-        error_score="raise",
+        make_pipeline("passthrough", dann),
+        {"dannclassifier__lambda_adapt": [1.0]},
+        cv=SourceKFold(2),
     )
-    with pytest.raises(ValueError, match=r"Pipeline does not take sample_domain .* as X_tgt"):
-        search.fit(X, y, sample_domain=domain)
+    for inner in (make_pipeline("passthrough", dann), search):
+        nested = make_pipeline(scaler, inner).fit(X, y, sample_domain=domain)
+        found = get_scorer(name)(nested, X, y, sample_domain=domain)
+        assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["calibrated_confidence", "corr_c", "infomax"])
