@@ -31,8 +31,8 @@ def mixval_score(predict_log_proba, X_target, *, alpha=0.55, random_state=0):
     Raises
     ------
     ValueError
-        If `alpha` is out of range, there is but one row, or what is predicted are no
-        log-probabilities.
+        If `alpha` is out of range, there is but one row, values are no finite numbers (names of
+        categories cannot be mixed), or what is predicted are no log-probabilities.
 
     Notes
     -----
@@ -54,7 +54,8 @@ def mixval_score(predict_log_proba, X_target, *, alpha=0.55, random_state=0):
     """
     if not 0.5 < alpha < 1:
         raise ValueError(f"alpha must be between 0.5 and 1, got {alpha!r}.")
-    X_target = check_array(X_target, accept_sparse="csr", input_name="X_target")
+    floats = [np.float64, np.float32]
+    X_target = check_array(X_target, accept_sparse="csr", dtype=floats, input_name="X_target")
     n_rows = X_target.shape[0]
     if n_rows < 2:
         raise ValueError("X_target must have at least two rows to be mixed.")

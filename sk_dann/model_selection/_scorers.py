@@ -40,6 +40,7 @@ class DomainScorer(BaseEstimator):
       hold rows of both, :class:`DomainKFold`. Labels of target rows are never looked at. A
       classifier that does not take `sample_domain` would train on them and is refused, also in an
       ensemble or behind a transformer that takes it: wrap it in a :class:`SourceOnlyClassifier`.
+      Splitters that stratify by all labels, as an integer `cv` does, cut the folds by the target's.
 
     ``importance_weighted`` and ``mixval`` look at rows as the last step of a pipeline sees them,
     ``deep_embedded_validation`` at what its ``transform`` returns, if it has one.

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -57,7 +58,11 @@ def test_bad_alpha_is_refused(alpha):
 
 @pytest.mark.parametrize(
     ("X", "message"),
-    [(np.ones((1, 2)), "X_target must have at least two rows"), ([[np.nan], [1]], "X_target")],
+    [
+        (np.ones((1, 2)), "X_target must have at least two rows"),
+        ([[np.nan], [1]], "X_target"),
+        (pd.DataFrame({"a": [1, 2], "b": pd.Categorical(["u", "v"])}), "could not convert string"),
+    ],
 )
 def test_bad_rows_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
