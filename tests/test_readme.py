@@ -12,17 +12,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_code_blocks_run_one_after_the_other(capsys):
     blocks = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     namespace = {}
     for block in blocks:
         exec(block, namespace)
-    accuracy, searched, shape, params = capsys.readouterr().out.splitlines()
+    accuracy, searched, shape, params, score = capsys.readouterr().out.splitlines()
     assert float(accuracy) > 0.7
     lambda_adapt, accuracy = (float(number) for number in searched.split())
     assert lambda_adapt > 0
     assert accuracy > 0.75
     assert shape == "(200,)"
     assert "dannclassifier__alpha" in params
+    assert 0.5 < float(score) <= 1
 
 
 @pytest.mark.parametrize(

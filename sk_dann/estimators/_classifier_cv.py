@@ -56,7 +56,8 @@ class DANNClassifierCV(
     Parameters
     ----------
     estimator : DANNClassifier, default=None
-        Has all other parameters; None stands for ``DANNClassifier()``. Its own `lambda_adapt`, and
+        Has all other parameters; None stands for ``DANNClassifier()``, but has no nested parameters
+        to be set. Its own `lambda_adapt`, and
         `random_state`, are of no account; `n_estimators` is for the network trained on all rows
         in the end, while candidates are scored network by network.
     lambdas : array-like of float, default=(0, 0.03, 0.1, 0.3, 0.6, 1, 1.7, 3)
@@ -93,7 +94,8 @@ class DANNClassifierCV(
     Attributes
     ----------
     best_estimator_ : DANNClassifier
-        Trained on all rows. With ``refit=False`` there is none, and nothing to predict with.
+        Trained on all rows; what it knows beyond predictions, such as `share_estimate_`, is to be
+        asked of it. With ``refit=False`` there is none, and nothing to predict with.
     best_params_ : dict
     best_score_ : float
         Mean of the first score for the best parameters. Being that of the best of many, it is
@@ -152,9 +154,9 @@ class DANNClassifierCV(
 
     `callbacks` and `verbose` of the estimator are for the network trained on all rows.
 
-    Candidates that diverge, or that a score cannot judge, are left out and reported, with a
-    :class:`~sklearn.exceptions.FitFailedWarning`. Without a target λ has nothing to act on: the
-    other parameters are then chosen by the accuracy on held-out source rows.
+    Candidates that diverge to numbers that are not finite, or that a score cannot judge, are left
+    out and reported, with a :class:`~sklearn.exceptions.FitFailedWarning`. Without a target λ has
+    nothing to act on: the other parameters are then chosen by the accuracy on held-out source rows.
 
     References
     ----------

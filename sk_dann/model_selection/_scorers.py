@@ -25,7 +25,8 @@ class DomainScorer(BaseEstimator):
     ----------
     name : str
         One of :func:`get_scorer_names`. What it computes is described at the function of
-        :mod:`sk_dann.metrics` of that name (``atc``: ``average_thresholded_confidence_score``).
+        :mod:`sk_dann.metrics` of that name and ``_score`` (``atc``:
+        ``average_thresholded_confidence_score``).
     score_params : dict, default=None
         Keyword arguments for that function.
 
