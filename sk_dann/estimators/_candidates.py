@@ -66,7 +66,7 @@ class TrainedMembers:
         """Balance the classes of each member's source rows as the estimator does."""
         training = self.training
         shares, near = training.estimator.target_class_shares_, training.estimator._near_rows
-        if not training.moves_shares and near is None:
+        if not training.estimator._moves_shares and near is None:
             return weight
         balanced = np.empty_like(weight)
         for f in np.unique(self.fold):
@@ -96,9 +96,9 @@ class TrainedMembers:
 
     def _for_target(self, log_proba):
         estimator = self.training.estimator
-        if not self.training.moves_shares:
+        if not estimator._moves_shares:
             return log_proba
-        return _move(log_proba, estimator.class_shares_, estimator.target_class_shares_)
+        return move_posterior(log_proba, estimator.class_shares_, estimator.target_class_shares_)
 
     def ask(self, k, X):
         """Log-probabilities (n, n_classes) that member `k` gives rows of any kind."""
@@ -183,7 +183,7 @@ class _Evidence:
     @property
     def shares(self):
         training = self._trained.training
-        return training.estimator.target_class_shares_ if training.moves_shares else None
+        return training.estimator.target_class_shares_ if training.estimator._moves_shares else None
 
 
 def score_candidates(estimator, data, folds, candidates, scorers, seed):
@@ -223,9 +223,3 @@ def score_candidates(estimator, data, folds, candidates, scorers, seed):
             own[part], found = trained.score(name, options)
             reasons += found.values()
     return scores.reshape(len(scorers), n_candidates, n_folds), reasons
-
-
-def _move(log_proba, source_shares, target_shares):
-    """Move posteriors of shape (..., n_classes)."""
-    rows = log_proba.reshape(-1, log_proba.shape[-1])
-    return move_posterior(rows, source_shares, target_shares).reshape(log_proba.shape)

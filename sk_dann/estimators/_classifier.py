@@ -450,8 +450,7 @@ class DANNClassifier(
             if last is None:
                 self._settle_shares(data, active, seed, dtype, device)
             balanced = data
-            shares_differ = not np.array_equal(self.target_class_shares_, self.class_shares_)
-            if shares_differ or self._near_rows is not None:
+            if self._moves_shares or self._near_rows is not None:
                 weight = balance_domains(data, self.target_class_shares_, self._near_rows)
                 balanced = data.with_labels(data.y, data.label_weight, weight)
             blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
@@ -517,9 +516,14 @@ class DANNClassifier(
         """
         return self._for_target(self._infer(X, label_log_proba))
 
+    @property
+    def _moves_shares(self):
+        """Whether the target is taken to have other class shares than the source."""
+        return not np.array_equal(self.target_class_shares_, self.class_shares_)
+
     def _for_target(self, log_proba):
         """Move probabilities from the source's class shares to the target's."""
-        if np.array_equal(self.target_class_shares_, self.class_shares_):
+        if not self._moves_shares:
             return log_proba
         moved = move_posterior(log_proba, self.class_shares_, self.target_class_shares_)
         return moved.astype(log_proba.dtype, copy=False)

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
 from ..metrics._table import options_of
 from ..model_selection import DomainScorer, get_scorer_names
+from ..model_selection._scorers import ORACLE
 from ._assembly import MemberParams
 from ._candidates import REVERSE_VALIDATION, score_candidates
 from ._classifier import DANNClassifier
@@ -32,7 +33,7 @@ from ._member_training import DIVERGED
 from ._validation import check_weights
 
 _LAMBDAS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0)
-_SCORES = set(get_scorer_names()) - {"oracle_accuracy"}
+_SCORES = set(get_scorer_names()) - {ORACLE}
 # Parameters that param_grid may not hold, and why.
 _NOT_IN_GRID = {
     "lambda_adapt": "pass lambdas",

@@ -69,12 +69,6 @@ class Training:
         estimator._settle_shares(data, active, seed, dtype, device)
         return cls(estimator, data, folds, seed, active, dtype, device)
 
-    @property
-    def moves_shares(self):
-        """Whether the target is taken to have other class shares than the source."""
-        estimator = self.estimator
-        return not np.array_equal(estimator.target_class_shares_, estimator.class_shares_)
-
     def mask(self, part, fold):
         """Count the rows in a `part` of each member's fold; (n_rows, n_members)."""
         n_rows = len(self.data.target_rows if part.startswith("target") else self.data.y)

@@ -65,8 +65,7 @@ def needs_of(name):
     -------
     list of str
     """
-    parameters = inspect.signature(SCORES[name]).parameters.values()
-    return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    return _arguments_of(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def options_of(name):
@@ -81,8 +80,12 @@ def options_of(name):
     -------
     list of str
     """
+    return _arguments_of(name, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _arguments_of(name, kind):
     parameters = inspect.signature(SCORES[name]).parameters.values()
-    return [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    return [each.name for each in parameters if each.kind is kind]
 
 
 def compute_score(name, evidence, **options):

@@ -41,13 +41,13 @@ def move_posterior(log_proba, source_shares, target_shares):
 
     Parameters
     ----------
-    log_proba : array of shape (n, C)
+    log_proba : array of shape (..., C)
         Posterior where the classes occur with `source_shares`.
     source_shares, target_shares : array of shape (C,)
 
     Returns
     -------
-    ndarray of shape (n, C)
+    ndarray of shape (..., C)
         Log-probabilities, proportional to ``proba * target_shares / source_shares``. A class that
         is missing from either domain gets none; a row left without any gets `target_shares`.
 
@@ -67,8 +67,8 @@ def move_posterior(log_proba, source_shares, target_shares):
     occurs = source_shares > 0
     ratio = np.divide(target_shares, source_shares, out=np.zeros_like(target_shares), where=occurs)
     scores = np.asarray(log_proba, dtype=float) + safe_log(ratio)
-    is_empty = np.isneginf(scores).all(axis=1, keepdims=True)
-    return log_softmax(np.where(is_empty, safe_log(target_shares), scores), axis=1)
+    is_empty = np.isneginf(scores).all(axis=-1, keepdims=True)
+    return log_softmax(np.where(is_empty, safe_log(target_shares), scores), axis=-1)
 
 
 def shrink_shares(shares, source_shares, threshold):
