@@ -7,9 +7,9 @@ penalised, so that it drops out (b = (t - q W s) / n), and what remains is the r
 
     A Wᵀ = q (C - s tᵀ / n),    A = q² (S - s sᵀ / n) + diag(v),    v = q p diag(S) + α.
 
-A is positive definite whatever the rows are: v alone makes it so. After scaling to a diagonal of
-ones its smallest eigenvalue is at least about p, its largest at most the number of columns, so
-single precision will do.
+A is positive definite whatever the rows are: v alone makes it so. Scaled to a diagonal of ones, its
+smallest eigenvalue is at least p and its largest at most the number of columns, so single precision
+will do.
 """
 
 import numpy as np
@@ -36,6 +36,7 @@ class Sums:
         self.total = np.zeros(n_features)
         # Only the lower triangle counts. LAPACK works in place on columns that lie in one piece.
         self.products = np.zeros((n_features, n_features), dtype=dtype, order="F")
+        self.target_total = self.cross = None
         if n_targets is not None:
             self.target_total = np.zeros(n_targets)
             self.cross = np.zeros((n_features, n_targets), dtype=dtype)
@@ -79,27 +80,26 @@ class Sums:
         """
         kept = 1 - noise
         penalty = self._prepare(kept, alpha)
-        total = self.total / self.n_rows
-        if hasattr(self, "cross"):
-            target_total = self.target_total / self.n_rows
-            coef = self._solve(kept, target_total)
+        mean = (self.total / self.n_rows).astype(self.products.dtype)
+        if self.cross is not None:
+            target_mean = (self.target_total / self.n_rows).astype(mean.dtype)
+            coef = self._solve(kept, target_mean)
         else:
             # With C = S the right-hand side is (A - diag(v)) / q, and the inverse of A gives the
             # solution at half the price: Wᵀ = (I - A⁻¹ diag(v)) / q.
-            target_total = total
+            target_mean = mean
             coef = _inverse_of_factor(self._factor())
-            coef *= -(penalty / kept).astype(coef.dtype)
+            coef *= (-penalty / kept).astype(coef.dtype)
             coef[np.diag_indices_from(coef)] += coef.dtype.type(1 / kept)
-        intercept = target_total - kept * (total @ coef)
-        del self.products
-        return coef, intercept.astype(coef.dtype)
+        del self.products, self.cross
+        return coef, target_mean - coef.dtype.type(kept) * (mean @ coef)
 
     def _prepare(self, kept, alpha):
         """Turn the products into A, in place, and return v."""
         matrix = self.products
         squares = matrix.diagonal().astype(np.float64)
-        cross_is_finite = not hasattr(self, "cross") or np.isfinite(self.cross).all()
-        if not (np.isfinite(squares).all() and cross_is_finite):
+        cross = squares if self.cross is None else self.cross
+        if not (np.isfinite(squares).all() and np.isfinite(cross).all()):
             raise ValueError(
                 f"X: sums of squares overflow in {matrix.dtype}. Scale the columns down."
             )
@@ -123,8 +123,8 @@ class Sums:
             )
         return factor
 
-    def _solve(self, kept, target_total):
-        self.cross -= np.outer(self.total, target_total).astype(self.cross.dtype)
+    def _solve(self, kept, target_mean):
+        self.cross -= np.outer(self.total.astype(target_mean.dtype), target_mean)
         self.cross *= self.cross.dtype.type(kept)
         (potrs,) = get_lapack_funcs(("potrs",), (self.products,))
         return np.ascontiguousarray(potrs(self._factor(), self.cross, lower=1)[0])

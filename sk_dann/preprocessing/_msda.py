@@ -3,18 +3,16 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
-from sklearn import get_config
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ._denoising import Sums, encode
+from ._layers import learn_layers, most_frequent, read_chunks
 
 _DTYPES = [np.float64, np.float32]
-_CHUNK_BYTES = 2**26
 
 
 def _reconstructs_all_features(msda):
@@ -172,8 +170,10 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
         parts = [self._check_rows(X, reset=True)]
         if X_tgt is not None:
             parts.append(self._check_rows(X_tgt, name="X_tgt", dtype=parts[0].dtype))
-        features = _most_frequent(parts, self._n_outputs())
-        layers = self._learn_layers(parts, features)
+        features = most_frequent(parts, self.n_features_to_reconstruct)
+        layers = learn_layers(
+            parts, features, self.n_layers, self.noise, self.alpha, self.random_state
+        )
         self.reconstructed_features_ = features
         self.coefs_, self.intercepts_ = (list(each) for each in zip(*layers, strict=True))
         vars(self).pop("_sums", None)  # of a stream that did not come to its end
@@ -234,7 +234,7 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
             self.reconstructed_features_ = np.arange(self.n_features_in_)
             self.coefs_, self.intercepts_ = [], []
             self._sums = Sums(self.n_features_in_, X.dtype)
-        for _, hidden in _read_chunks([X], self.n_features_in_):
+        for _, hidden in read_chunks([X], self.n_features_in_):
             for learned in zip(self.coefs_, self.intercepts_, strict=True):
                 hidden = encode(hidden, *learned)
             self._sums.add(hidden)
@@ -272,14 +272,16 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
         first, n_features_out = self._first_output(), len(self.get_feature_names_out())
         out = np.empty((X.shape[0], n_features_out), dtype=X.dtype)
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
-        for rows, hidden in _read_chunks([X], len(self.reconstructed_features_)):
+        for rows, hidden in read_chunks([X], len(self.reconstructed_features_)):
             place = 0
             for depth in range(len(layers) + 1):
                 if depth:
                     hidden = encode(hidden, *layers[depth - 1])
                 if depth >= first:
                     width = hidden.shape[1]
-                    out[rows, place : place + width] = _dense(hidden)
+                    out[rows, place : place + width] = (
+                        hidden.toarray() if issparse(hidden) else hidden
+                    )
                     place += width
         return out
 
@@ -317,44 +319,6 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
             kind = ValueError if isinstance(error, ValueError) else TypeError
             raise kind(f"{name}: {error}") from error
 
-    def _n_outputs(self):
-        """Return the number of columns that a layer reconstructs, r."""
-        return min(self.n_features_to_reconstruct or self.n_features_in_, self.n_features_in_)
-
-    def _learn_layers(self, parts, features):
-        """Return coef and intercept of each layer."""
-        layers, kept, width = [], {}, len(features)
-        if width < self.n_features_in_:
-            layers.append(self._learn_from_subsets(parts, features))
-        n_kept = get_config()["working_memory"] * 2**20 // _CHUNK_BYTES
-        while len(layers) < self.n_layers:
-            sums = Sums(width, parts[0].dtype)
-            for number, (_, rows) in enumerate(_read_chunks(parts, width)):
-                depth, hidden = kept.get(number, (0, rows))
-                for layer in layers[depth:]:
-                    hidden = encode(hidden, *layer)
-                if layers and number < n_kept:
-                    kept[number] = len(layers), hidden
-                sums.add(hidden)
-            layers.append(sums.learn(self.noise, self.alpha))
-        return layers
-
-    def _learn_from_subsets(self, parts, features):
-        """Reconstruct `features` from each of several disjoint subsets of columns; average."""
-        n_features, n_outputs = self.n_features_in_, len(features)
-        order = check_random_state(self.random_state).permutation(n_features)
-        subsets = np.array_split(order, -(-n_features // n_outputs))
-        coef = np.empty((n_features, n_outputs), dtype=parts[0].dtype)
-        intercepts = []
-        for subset in subsets:
-            sums = Sums(len(subset), coef.dtype, n_outputs)
-            for _, rows in _read_chunks(parts, n_outputs):
-                sums.add(rows[:, subset], rows[:, features])
-            part, intercept = sums.learn(self.noise, self.alpha)
-            coef[subset] = part / len(subsets)
-            intercepts.append(intercept)
-        return coef, np.mean(intercepts, axis=0)
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coefs_") and not hasattr(self, "_sums")
 
@@ -363,37 +327,3 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _read_chunks(parts, width):
-    """Yield the place and the content of chunks of rows that take no more than _CHUNK_BYTES dense.
-
-    Parameters
-    ----------
-    parts : list of ndarray or CSR matrix of shape (n, d)
-    width : int
-        Number of columns of the hidden layers that are made of them.
-    """
-    for X in parts:
-        widest = width if sparse.issparse(X) else max(width, X.shape[1])
-        n_rows = max(1, _CHUNK_BYTES // (widest * X.dtype.itemsize))
-        for rows in gen_batches(X.shape[0], n_rows):
-            yield rows, X[rows]
-
-
-def _most_frequent(parts, n_features):
-    """Return the columns that are not zero in the most rows, in ascending order."""
-    counts = sum(_count_nonzero(rows) for _, rows in _read_chunks(parts, 1))
-    return np.sort(np.argsort(-counts, kind="stable")[:n_features])
-
-
-def _count_nonzero(X):
-    if not sparse.issparse(X):
-        return np.count_nonzero(X, axis=0)
-    X = X.copy()  # of a chunk, which may still be the caller's own
-    X.sum_duplicates()
-    return np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
-
-
-def _dense(X):
-    return X.toarray() if sparse.issparse(X) else X
