@@ -101,7 +101,8 @@ class Sums:
         cross = squares if self.cross is None else self.cross
         if not (np.isfinite(squares).all() and np.isfinite(cross).all()):
             raise ValueError(
-                f"X: sums of squares overflow in {matrix.dtype}. Scale the columns down."
+                f"Sums of squares over the rows of X, or of X_tgt, overflow in {matrix.dtype}. "
+                "Scale the columns down."
             )
         penalty = kept * (1 - kept) * squares + alpha
         # A column of zeros learns nothing and is reconstructed as zero, exactly, even if alpha=0.

@@ -246,12 +246,12 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
                 f"partial_fit(layer={layer}) without X ends layer {layer}, which has not seen a "
                 f"row: pass them first, partial_fit(X, layer={layer})."
             )
-        coef, intercept = self._sums.learn(self.noise, self.alpha)
+        sums, dtype = self._sums, self._sums.products.dtype
+        self._sums = Sums(self.n_features_in_, dtype)  # learning uses them up, also if it fails
+        coef, intercept = sums.learn(self.noise, self.alpha)
         self.coefs_.append(coef)
         self.intercepts_.append(intercept)
-        if len(self.coefs_) < self.n_layers:
-            self._sums = Sums(self.n_features_in_, coef.dtype)
-        else:
+        if len(self.coefs_) >= self.n_layers:
             del self._sums
         return self
 
@@ -269,20 +269,20 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check_rows(X, dtype=self.coefs_[0].dtype)
-        first, n_features_out = self._first_output(), len(self.get_feature_names_out())
-        out = np.empty((X.shape[0], n_features_out), dtype=X.dtype)
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
-        for rows, hidden in read_chunks([X], len(self.reconstructed_features_)):
-            place = 0
-            for depth in range(len(layers) + 1):
+        n_hidden = len(self.reconstructed_features_)
+        first = self._first_output()
+        widths = [self.n_features_in_, *[n_hidden] * len(layers)]
+        out = np.empty((X.shape[0], sum(widths[first:])), dtype=X.dtype)
+        for rows, hidden in read_chunks([X], n_hidden):
+            start = 0
+            for depth, width in enumerate(widths):
                 if depth:
                     hidden = encode(hidden, *layers[depth - 1])
                 if depth >= first:
-                    width = hidden.shape[1]
-                    out[rows, place : place + width] = (
-                        hidden.toarray() if issparse(hidden) else hidden
-                    )
-                    place += width
+                    dense = hidden.toarray() if issparse(hidden) else hidden
+                    out[rows, start : start + width] = dense
+                    start += width
         return out
 
     def get_feature_names_out(self, input_features=None):
