@@ -35,7 +35,7 @@ class Sums:
         self.n_rows = 0
         self.total = np.zeros(n_features)
         # Only the lower triangle counts. LAPACK works in place on columns that lie in one piece.
-        self.products = np.zeros((n_features, n_features), dtype=dtype, order="F")
+        self.products = _square_of_zeros(n_features, dtype)
         self.target_total = self.cross = None
         if n_targets is not None:
             self.target_total = np.zeros(n_targets)
@@ -147,6 +147,16 @@ def encode(X, coef, intercept):
     hidden = safe_sparse_dot(X, coef, dense_output=True)
     hidden += intercept
     return np.tanh(hidden, out=hidden)
+
+
+def _square_of_zeros(n, dtype):
+    try:
+        return np.zeros((n, n), dtype=dtype, order="F")
+    except MemoryError as error:
+        raise MemoryError(
+            f"X has too many columns for a system of {n} equations in memory: {error} Set "
+            "n_features_to_reconstruct, to a few thousand at most."
+        ) from error
 
 
 def _column_sums(X):

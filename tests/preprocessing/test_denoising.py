@@ -100,3 +100,9 @@ def test_less_noise_than_rounding_errors_is_refused():
         learn(X, noise=1e-12)
     coef, _ = learn(X, noise=1e-12, alpha=1.0)
     assert np.isfinite(coef).all()
+
+
+def test_too_many_columns_are_told_what_to_do():
+    # More bytes than any address space of today has.
+    with pytest.raises(MemoryError, match=r"16777216 equations.*Set n_features_to_reconstruct"):
+        Sums(2**24, np.float64)
