@@ -4,10 +4,11 @@ On small tables most of a training step is autograd's bookkeeping. Here both pat
 network are differentiated by hand: the same gradients from a third of the operations.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ._losses import DANNLoss, LossTerms
 from ._network import DANNNetwork, NetworkOutput
@@ -22,11 +23,13 @@ class ClosedFormTerms:
     those of two would cost.
     """
 
-    __slots__ = ("_domain", "_label", "domain_weight")
+    __slots__ = ("_domain", "_extra", "_label", "domain_weight")
 
-    def __init__(self, label, domain=None, domain_weight=1.0):
+    def __init__(self, label, domain=None, extra=(None, None), domain_weight=1.0):
         # Of each side: log-probabilities (K, C, n), and minus the weights where they count.
         self._label, self._domain, self.domain_weight = label, domain, domain_weight
+        # The losses of further terms (T, K) and their weighted sum (K,).
+        self._extra = extra
 
     @property
     def n_members(self) -> int:
@@ -42,10 +45,15 @@ class ClosedFormTerms:
     def stack(steps: "list[ClosedFormTerms]") -> LossTerms:
         """Return the terms of several steps of equal shape, along a new first axis."""
         label, _ = _losses([step._label for step in steps])
-        if steps[0]._domain is None:
-            return LossTerms(label)
-        domain, log_proba = _losses([step._domain for step in steps])
-        return LossTerms(label, domain, log_proba.transpose(-1, -2), steps[0].domain_weight)
+        domain = log_proba = None
+        if steps[0]._domain is not None:
+            domain, log_proba = _losses([step._domain for step in steps])
+            log_proba = log_proba.transpose(-1, -2)
+        extra = (
+            None if part[0] is None else torch.stack(part)
+            for part in zip(*(step._extra for step in steps), strict=True)
+        )
+        return LossTerms(label, domain, log_proba, *extra, steps[0].domain_weight)
 
     @property
     def total(self) -> Tensor:
@@ -54,10 +62,8 @@ class ClosedFormTerms:
 
     def evaluate(self) -> LossTerms:
         """Return the terms."""
-        label, domain, log_proba, weight = self.stack([self])
-        if domain is None:
-            return LossTerms(label[0])
-        return LossTerms(label[0], domain[0], log_proba[0], weight)
+        *parts, weight = self.stack([self])
+        return LossTerms(*(None if part is None else part[0] for part in parts), weight)
 
 
 def _losses(sides):
@@ -149,6 +155,7 @@ class ClosedFormStep:
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
         target_weight: Tensor | None = None,
+        term_weights: Sequence[float] | None = None,
         *,
         masks: list[Tensor | None] | None = None,
     ) -> ClosedFormTerms:
@@ -164,16 +171,30 @@ class ClosedFormStep:
             self._own(values) for values in (y, label_weight, source_weight, target_weight)
         )
         n_source = y.shape[-1]
+        n_target = len(domain) - n_source
+        has_terms = n_target > 0 and len(self._criterion.terms) > 0
         features, kept, features_saved = self._features.forward(X, masks)
-        source_features = features.narrow(2, 0, n_source)
-        label_logits, _, labels_saved = self._labels.forward(source_features, masks, kept)
-        targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
-        label_grad, label = _cross_entropy(label_logits, *targets)
+        # The rows that labels, or predictions, have a part in.
+        read = features if has_terms else features.narrow(2, 0, n_source)
+        label_logits, _, labels_saved = self._labels.forward(read, masks, kept)
+        source_logits = label_logits.narrow(2, 0, n_source) if has_terms else label_logits
+        targets = self._label_targets(y, source_logits, [(n_source, label_weight)])
+        label_grad, label = _cross_entropy(source_logits, *targets)
+        extra = None, None
+        if has_terms:
+            weights = n_source, source_weight, target_weight
+            extra, features_grad, logits_grad = self._record_terms(
+                features, kept, label_logits, weights, term_weights
+            )
+            label_grad = logits_grad + pad(label_grad, (0, n_target))
         grad = self._labels.backward(label_grad, labels_saved)
+        if has_terms:
+            grad = grad + features_grad
+        domain_weight = self._criterion.domain_weight
         if self._domains is None:
             self._features.backward(grad, features_saved, to_input=False)
             self._last_output = features, label_logits, None
-            return ClosedFormTerms(label)
+            return ClosedFormTerms(label, None, extra, domain_weight)
 
         domain_logits, _, domains_saved = self._domains.forward(features, masks, kept)
         one_logit = domain_logits.shape[1] == 1
@@ -181,19 +202,46 @@ class ClosedFormStep:
         logits = domain_logits
         if one_logit:
             logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
-        sides = [(n_source, source_weight), (len(domain) - n_source, target_weight)]
+        sides = [(n_source, source_weight), (n_target, target_weight)]
         targets = self._domain_targets(domain, logits, sides)
         domain_grad, adversarial = _cross_entropy(logits, *targets)
         if one_logit:
             domain_grad = domain_grad.narrow(1, 0, 1)
-        domain_weight = self._criterion.domain_weight
         if domain_weight != 1:
             domain_grad = domain_grad * domain_weight
         reversed_grad = self._domains.backward(domain_grad, domains_saved).mul_(-reversal)
-        reversed_grad.narrow(2, 0, n_source).add_(grad)
+        reversed_grad.narrow(2, 0, grad.shape[2]).add_(grad)
         self._features.backward(reversed_grad, features_saved, to_input=False)
         self._last_output = features, label_logits, domain_logits
-        return ClosedFormTerms(label, adversarial, domain_weight)
+        return ClosedFormTerms(label, adversarial, extra, domain_weight)
+
+    def _record_terms(self, features, kept, label_logits, weights, term_weights):
+        """Leave terms, which are the user's if need be, to autograd: from features and logits on.
+
+        Returns
+        -------
+        extra : tuple of Tensor
+            The losses (T, K) and their weighted sum (K,).
+        features_grad, logits_grad : Tensor
+            In the shape of `features` and `label_logits`.
+        """
+        seen = features
+        if kept is not None:
+            shape = len(features), self._features.n_outputs, features.shape[2]
+            seen = features.new_zeros(shape).index_copy_(1, kept, features)
+        leaves = [values.detach().requires_grad_() for values in (seen, label_logits)]
+        with torch.enable_grad():
+            by_row = (leaf.transpose(1, 2) for leaf in leaves)
+            losses = self._criterion.term_losses(*by_row, *weights, members=self._members)
+            total = self._criterion.weigh(losses, term_weights)
+            features_grad, logits_grad = (
+                torch.autograd.grad(total.sum(), leaves, allow_unused=True, materialize_grads=True)
+                if total.requires_grad
+                else map(torch.zeros_like, leaves)
+            )
+        if kept is not None:
+            features_grad = features_grad.index_select(1, kept)
+        return (losses.detach(), total.detach()), features_grad, logits_grad
 
     def _own(self, values: Tensor | None) -> Tensor | None:
         """Cut these members' part out of what may differ between members."""

@@ -127,7 +127,7 @@ class MemberGroups:
 
         Parameters
         ----------
-        steps : iterator of (Batch, λ, learning rates)
+        steps : iterator of (Batch, λ, the terms' weights, learning rates)
 
         Yields
         ------
@@ -147,8 +147,8 @@ class MemberGroups:
 
     def _train_alone(self, steps):
         ((step, adam),) = self._groups
-        for batch, reversal, learning_rates in steps:
-            yield step(batch.X, reversal, *batch.rows), batch.domain
+        for batch, reversal, term_weights, learning_rates in steps:
+            yield step(batch.X, reversal, *batch.rows, term_weights), batch.domain
             adam.step(step.gradients, learning_rates)
 
     def _take_turns(self, steps):
@@ -156,7 +156,8 @@ class MemberGroups:
         draw_masks = self._groups[0][0].draw_masks
         while turn := [(*s, draw_masks()) for s in islice(steps, _STEPS_PER_TURN)]:
             for step, adam in self._groups:
-                for batch, reversal, learning_rates, masks in turn:
-                    yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
+                for batch, reversal, term_weights, learning_rates, masks in turn:
+                    terms = step(batch.X, reversal, *batch.rows, term_weights, masks=masks)
+                    yield terms, batch.domain
                     adam.step(step.gradients, learning_rates)
             del turn, batch  # before the next batches are cut
