@@ -101,6 +101,7 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     net = DANNNet(
         network,
         criterion=DANNLoss,
+        **{f"criterion__{name}": value for name, value in estimator._domain_game()[1].items()},
         criterion__terms=[] if data.X_target is None else terms,
         lambda_adapt=lambda_adapt,
         lambda_schedule=lambda_schedule,
@@ -189,6 +190,7 @@ def _make_network(estimator, data, active, n_members, seed, dtype):
         feature_extractor=estimator.feature_extractor,
         label_predictor=estimator.label_predictor,
         domain_classifier=estimator.domain_classifier,
+        **estimator._domain_game()[0],
         active_inputs=torch.from_numpy(active) if not active.all() else None,
         example=to_batch(example, torch.device("cpu"), dtype),
         generator=torch.Generator().manual_seed(seed),

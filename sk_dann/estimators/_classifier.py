@@ -431,6 +431,10 @@ class DANNClassifier(
         self._train(data, validation, seed, last)
         return self
 
+    def _domain_game(self):
+        """Return what subclasses play otherwise: arguments of `make_network` and of `DANNLoss`."""
+        return {}, {}
+
     def _read_data(self, X, y, X_tgt, sample_domain, sample_weight, goes_on=False):
         """Validate the data and learn the columns and classes, or check that they are known."""
         X = check_source(self, X, reset=not goes_on)

@@ -213,6 +213,7 @@ def runs_of_members(training, members):
     data = training.data
     n_rows = len(data.y) + (0 if data.X_target is None else len(data.target_rows))
     n_numbers = _WEIGHT_COPIES * n_weights
+    n_numbers += sum(buffer.numel() for buffer in one.module_.buffers())
     n_numbers += n_rows * (_ROW_COPIES + 2 * len(training.estimator.classes_))
     size = max(1, _MAX_BYTES // (n_numbers * data.X_source.dtype.itemsize))
     return [slice(i, i + size) for i in range(0, n_members, size)]

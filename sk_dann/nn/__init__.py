@@ -5,6 +5,7 @@ trained as one, sharing their batches.
 """
 
 from ._closed_form import ClosedFormStep
+from ._conditioning import MultilinearMap, RandomizedMap
 from ._gradient_reversal import GradientReversal, gradient_reversal
 from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
 from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
@@ -47,7 +48,9 @@ __all__ = [
     "MemberLinear",
     "Members",
     "MinimumClassConfusion",
+    "MultilinearMap",
     "NetworkOutput",
+    "RandomizedMap",
     "SparseBatch",
     "Term",
     "TermInput",

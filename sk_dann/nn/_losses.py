@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._network import NetworkOutput
-from ._rows import weighted_mean
+from ._rows import weigh_by_certainty, weighted_mean
 from ._terms import LEAST_SHARE, Term, TermInput
 
 
@@ -194,6 +194,10 @@ class DANNLoss(nn.Module):
         Weight of the domain loss in the sum.
     terms : sequence of Term, default=()
         What is added where a step has target rows.
+    entropy_weighting : bool, default=False
+        Weight rows in the domain loss by 1 + exp(-H), where H is the entropy of their class
+        predictions, on top of their own weights: the E of CDAN+E (Long et al., NeurIPS 2018).
+        Each side is a weighted mean, so only ratios count. No gradient passes through the weights.
 
     Examples
     --------
@@ -207,9 +211,16 @@ class DANNLoss(nn.Module):
     >>> losses.total.backward()
     """
 
-    def __init__(self, domain_weight: float = 1.0, terms: Sequence[Term] = ()):
+    def __init__(
+        self,
+        domain_weight: float = 1.0,
+        terms: Sequence[Term] = (),
+        *,
+        entropy_weighting: bool = False,
+    ):
         super().__init__()
         self.domain_weight = domain_weight
+        self.entropy_weighting = entropy_weighting
         self.terms = nn.ModuleList(terms)
         # Found in the data anew by each fit, so no part of what checkpoints hold.
         self.register_buffer("class_shares", None, persistent=False)
@@ -227,7 +238,7 @@ class DANNLoss(nn.Module):
     @property
     def needs_target_logits(self) -> bool:
         """Whether the label logits of target rows have a part in the loss."""
-        return len(self.terms) > 0
+        return self.entropy_weighting or len(self.terms) > 0
 
     def set_class_shares(self, source: Tensor, target: Tensor) -> None:
         """Say how often each class occurs in both domains; equally often if this is not called.
@@ -331,7 +342,11 @@ class DANNLoss(nn.Module):
         adversarial = log_proba = extra = extra_total = None
         if output.domain_logits is not None:
             log_proba = domain_log_proba(output.domain_logits)
-            adversarial = domain_loss(log_proba, domain, n_source, source_weight, target_weight)
+            weights = source_weight, target_weight
+            if self.entropy_weighting:
+                class_log_proba = torch.log_softmax(output.label_logits, dim=-1)
+                weights = weigh_by_certainty(class_log_proba, n_source, *weights)
+            adversarial = domain_loss(log_proba, domain, n_source, *weights)
         if len(self.terms) and len(domain) > n_source:
             extra = self.term_losses(
                 output.features, output.label_logits, n_source, source_weight, target_weight

@@ -40,3 +40,27 @@ def certainty_weight(log_proba: Tensor) -> Tensor:
     Tensor of shape (K, n)
     """
     return 1 + torch.exp(-entropy(log_proba.detach()))
+
+
+def weigh_by_certainty(
+    log_proba: Tensor, n_source: int, source_weight: Tensor | None, target_weight: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Multiply the weights of both sides' rows by `certainty_weight`.
+
+    Parameters
+    ----------
+    log_proba : Tensor of shape (K, n, C)
+        The first `n_source` rows are source rows.
+    n_source : int
+    source_weight, target_weight : Tensor of shape (n_side,) or (K, n_side), or None
+
+    Returns
+    -------
+    source_weight, target_weight : Tensor of shape (K, n_side)
+    """
+    certainty = certainty_weight(log_proba)
+    sides = certainty[:, :n_source], certainty[:, n_source:]
+    return tuple(
+        own if weight is None else own * weight
+        for own, weight in zip(sides, (source_weight, target_weight), strict=True)
+    )

@@ -19,7 +19,7 @@ from ._schedules import SCHEDULES
 LEAST_SHARE = 1e-6
 
 
-def _matmul_rows(shares: Tensor, values: Tensor) -> Tensor:
+def _sum_rows(shares: Tensor, values: Tensor) -> Tensor:
     """Sum values (K, n, m) over the rows, weighted by shares (1, n) or (K, n): (K, m)."""
     return (shares.unsqueeze(1) @ values).squeeze(1)
 
@@ -65,7 +65,7 @@ def information_maximization_loss(
     tensor([0.6931])
     """
     log_proba = torch.log_softmax(logits, dim=-1)
-    mean = _matmul_rows(row_shares(weight, logits), log_proba.exp())
+    mean = _sum_rows(row_shares(weight, logits), log_proba.exp())
     log_mean = mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
     divergence = mean * (log_mean - class_shares.clamp_min(LEAST_SHARE).log())
     return weighted_mean(entropy(log_proba), weight) + divergence.sum(dim=-1)
@@ -110,7 +110,7 @@ def class_confusion_loss(
     rows = certainty_weight(log_proba)
     rows = rows if weight is None else rows * weight
     # Row j of the confusion sums to that of w_i p_ij, since predictions sum to 1.
-    beside, total = (_matmul_rows(rows, part) for part in (proba * (1 - proba), proba))
+    beside, total = (_sum_rows(rows, part) for part in (proba * (1 - proba), proba))
     return (class_shares * beside / total.clamp_min(torch.finfo(total.dtype).tiny)).sum(dim=-1)
 
 
@@ -156,20 +156,20 @@ def central_moment_discrepancy(
     >>> central_moment_discrepancy(rows, rows + 0.3)  # only the means differ
     tensor([0.3000])
     """
-    shares = row_shares(source_weight, source), row_shares(target_weight, target)
-    means = [_matmul_rows(*side) for side in zip(shares, (source, target), strict=True)]
-    distance = torch.linalg.vector_norm(means[0] - means[1], dim=-1) / width
-    centred = [
-        (side - mean.unsqueeze(1)) / width
-        for side, mean in zip((source, target), means, strict=True)
-    ]
-    powers = centred
-    for _ in range(n_moments - 1):
-        powers = [power * side for power, side in zip(powers, centred, strict=True)]
-        moments = [_matmul_rows(*side) for side in zip(shares, powers, strict=True)]
-        # torch takes the gradient of a norm at 0 for 0.
-        distance = distance + torch.linalg.vector_norm(moments[0] - moments[1], dim=-1)
+    sides = source, target
+    shares = [row_shares(*side) for side in ((source_weight, source), (target_weight, target))]
+    means = [_sum_rows(*side) for side in zip(shares, sides, strict=True)]
     has_both = (shares[0].sum(dim=-1) > 0) & (shares[1].sum(dim=-1) > 0)
+    # With the target's rows counted negatively, a sum is a difference of moments.
+    signed = torch.cat([share.expand(len(source), -1) for share in (shares[0], -shares[1])], dim=1)
+    centred = [side - mean.unsqueeze(1) for side, mean in zip(sides, means, strict=True)]
+    powers = centred = torch.cat(centred, dim=1) / width
+    differences = [(means[0] - means[1]) / width]
+    for _ in range(n_moments - 1):
+        powers = powers * centred
+        differences.append(_sum_rows(signed, powers))
+    # torch takes the gradient of a norm at 0 for 0.
+    distance = torch.linalg.vector_norm(torch.stack(differences), dim=-1).sum(dim=0)
     return torch.where(has_both, distance, 0)
 
 

@@ -16,6 +16,7 @@ from sk_dann.nn import (
     LossTerms,
     MemberDropout,
     MinimumClassConfusion,
+    MultilinearMap,
     SparseBatch,
     Term,
     isolated_random_state,
@@ -183,12 +184,16 @@ def test_gradients_of_terms_are_autograds(
 
 @pytest.mark.parametrize("terms", TERMS)
 def test_terms_of_some_members_are_their_part_of_all(terms):
-    # Of the alike, what dropout leaves out is not computed.
     network = _network(n_members=4, hidden_layer_sizes=(6, 6), dropout=0.5, activation="logistic")
     criterion = DANNLoss(terms=TERMS[terms])
     criterion.set_class_shares(*_shares(4))
+    _check_part(network, criterion, (None, _rand(4, 6), _rand(4, 5)))
+
+
+def _check_part(network, criterion, weights):
+    """Compare members 1 and 2, what they drop left out, with their part of all four."""
     X, y, domain = _batch()
-    rows = y, domain, None, _rand(4, 6), _rand(4, 5)
+    rows = y, domain, *weights
     _lend_generators(network)
     everyone = ClosedFormStep(network, criterion)
     masks = everyone.draw_masks()
@@ -198,8 +203,67 @@ def test_terms_of_some_members_are_their_part_of_all(terms):
     part = some(X, 0.5, *rows, masks=masks).evaluate()
     for found, expected in zip(some.gradients, everyone.gradients, strict=True):
         torch.testing.assert_close(found, expected[1:3], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(part.domain, whole.domain[1:3])
     torch.testing.assert_close(part.extra, whole.extra[:, 1:3])
     torch.testing.assert_close(part.extra_total, whole.extra_total[1:3])
+
+
+@given(
+    kind=st.sampled_from([None, "multilinear", "randomized"]),
+    entropy_weighting=st.booleans(),
+    with_terms=st.booleans(),
+    n_sources=st.integers(1, 2),
+    label_hidden=st.lists(st.integers(1, 3), max_size=1),
+    domain_hidden=st.lists(st.integers(1, 3), max_size=2),
+    activation=st.sampled_from(["tanh", "relu"]),
+    dropout=st.sampled_from([0.0, 0.4]),
+    domain_weight=st.sampled_from([1.0, 0.2]),
+    sparse=st.booleans(),
+    weighted=st.sampled_from([None, "shared", "by member"]),
+)
+def test_gradients_of_the_conditional_game_are_autograds(
+    kind, entropy_weighting, with_terms, n_sources, label_hidden, domain_hidden, activation,
+    dropout, domain_weight, sparse, weighted,
+):  # fmt: skip
+    network = _network(
+        n_sources,
+        n_members=3,
+        label_hidden_layer_sizes=tuple(label_hidden),
+        domain_hidden_layer_sizes=tuple(domain_hidden),
+        activation=activation,
+        dropout=dropout,
+        conditioning=kind,
+        n_random_features=7,
+    )
+    terms = TERMS["all"] if with_terms else ()
+    criterion = DANNLoss(domain_weight, terms, entropy_weighting=entropy_weighting)
+    assert ClosedFormStep.supports(network, criterion)
+    X, y, domain = _batch(n_sources)
+    if sparse:
+        X = SparseBatch.from_dense(X * (X > 0))
+    weights = None, None, None
+    if weighted is not None:
+        rows = () if weighted == "shared" else (3,)
+        weights = [_rand(*rows, n) for n in (6, 6, 5)]
+    _check(network, criterion, X, 0.3, y, domain, *weights)
+
+
+@pytest.mark.parametrize("kind", ["multilinear", "randomized"])
+def test_the_conditional_game_of_some_members_is_their_part_of_all(kind):
+    network = _network(
+        n_members=4, hidden_layer_sizes=(6, 6), dropout=0.5, conditioning=kind, n_random_features=7
+    )
+    weight = None, _rand(4, 6), _rand(4, 5)
+    _check_part(network, DANNLoss(terms=TERMS["all"], entropy_weighting=True), weight)
+
+
+def test_a_conditioning_of_ones_own_is_not_supported():
+    class Own(MultilinearMap):
+        pass
+
+    network = _network(conditioning="multilinear")
+    network.conditioning = Own(4, 3)
+    assert not ClosedFormStep.supports(network, DANNLoss())
 
 
 def test_members_may_have_a_lambda_each():
