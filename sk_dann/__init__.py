@@ -1,7 +1,7 @@
 """Domain-adversarial classification for scikit-learn: labels here, predictions wanted there."""
 
-from .estimators import DANNClassifier, DANNClassifierCV
+from .estimators import CDANClassifier, DANNClassifier, DANNClassifierCV
 
-__all__ = ["DANNClassifier", "DANNClassifierCV", "__version__"]
+__all__ = ["CDANClassifier", "DANNClassifier", "DANNClassifierCV", "__version__"]
 
 __version__ = "0.1.0"

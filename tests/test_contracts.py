@@ -18,19 +18,28 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_dann import DANNClassifier, DANNClassifierCV
+from sk_dann import CDANClassifier, DANNClassifier, DANNClassifierCV
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.model_selection import SourceOnlyClassifier
+from sk_dann.nn import CentralMomentDiscrepancy, InformationMaximization, MinimumClassConfusion
 from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
-ESTIMATORS = [DANNClassifier(**QUICK), DANNClassifier(**QUICK, n_estimators=3, batch_size=16)]
+TERMS = [InformationMaximization(), MinimumClassConfusion(0.3), CentralMomentDiscrepancy(0.1)]
+RANDOMIZED = {"conditioning": "randomized", "n_random_features": 16}
+NETWORKS = {
+    "one": DANNClassifier(**QUICK),
+    "members": DANNClassifier(**QUICK, n_estimators=3, batch_size=16),
+    "terms": DANNClassifier(**QUICK, terms=TERMS),
+    "conditional": CDANClassifier(**QUICK),
+    "conditional members": CDANClassifier(**QUICK, **RANDOMIZED, n_estimators=2, batch_size=16),
+}
 SEARCH = DANNClassifierCV(
     DANNClassifier(hidden_layer_sizes=(8,), max_iter=3), lambdas=[0, 1], cv=2, random_state=0
 )
-every_network = pytest.mark.parametrize("estimator", ESTIMATORS, ids=["one", "members"])
+every_network = pytest.mark.parametrize("estimator", NETWORKS.values(), ids=NETWORKS)
 every_estimator = pytest.mark.parametrize(
-    "estimator", [*ESTIMATORS, SEARCH], ids=["one", "members", "search"]
+    "estimator", [*NETWORKS.values(), SEARCH], ids=[*NETWORKS, "search"]
 )
 
 
@@ -59,6 +68,9 @@ def data():
     [
         DANNClassifier(),
         DANNClassifier(n_estimators=2, max_iter=20),
+        DANNClassifier(terms=TERMS, max_iter=20),
+        CDANClassifier(),
+        CDANClassifier(**RANDOMIZED, max_iter=20),
         DANNClassifierCV(DANNClassifier(max_iter=20), lambdas=[0, 1], cv=2),
         SourceOnlyClassifier(LogisticRegression()),
         MarginalizedStackedDenoisingAutoencoder(),
@@ -321,7 +333,7 @@ def test_clone_forgets_what_was_learned(estimator, data):
 def test_set_params_and_html(estimator):
     estimator = clone(estimator).set_params(lambda_adapt=0.3)
     assert "lambda_adapt=0.3" in repr(estimator)
-    assert "DANNClassifier" in estimator._repr_html_()
+    assert type(estimator).__name__ in estimator._repr_html_()
 
 
 # Relations that any domain-adaptation estimator should keep.

@@ -11,9 +11,9 @@ from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks.scoring import ScoringBase
 
 from ..nn import (
+    SCHEDULES,
     DANNLoss,
     constant,
-    dann_lambda,
     dann_learning_rate,
     make_network,
     stack_members,
@@ -27,9 +27,9 @@ from ..training import (
     weight_decay_groups,
 )
 from ._callbacks import ScikitLearnCallbacks
-from ._validation import check_layer_sizes, check_schedule
+from ._validation import check_layer_sizes, check_schedule, check_terms
 
-LAMBDA_SCHEDULES = {"dann": dann_lambda, "constant": constant}
+LAMBDA_SCHEDULES = SCHEDULES
 LR_SCHEDULES = {"dann": dann_learning_rate, "constant": constant}
 SOLVERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -90,6 +90,7 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     """
     lambda_schedule = check_schedule(estimator.lambda_schedule, LAMBDA_SCHEDULES, "lambda_schedule")
     lr_schedule = check_schedule(estimator.learning_rate, LR_SCHEDULES, "learning_rate")
+    terms = check_terms(estimator.terms)
     lambda_adapt, alpha = estimator.lambda_adapt, estimator.alpha
     if members is None:
         network = _make_network(estimator, data, active, n_members, seed, dtype)
@@ -100,6 +101,8 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     net = DANNNet(
         network,
         criterion=DANNLoss,
+        **{f"criterion__{name}": value for name, value in estimator._domain_game()[1].items()},
+        criterion__terms=[] if data.X_target is None else terms,
         lambda_adapt=lambda_adapt,
         lambda_schedule=lambda_schedule,
         lr_schedule=lr_schedule,
@@ -187,6 +190,7 @@ def _make_network(estimator, data, active, n_members, seed, dtype):
         feature_extractor=estimator.feature_extractor,
         label_predictor=estimator.label_predictor,
         domain_classifier=estimator.domain_classifier,
+        **estimator._domain_game()[0],
         active_inputs=torch.from_numpy(active) if not active.all() else None,
         example=to_batch(example, torch.device("cpu"), dtype),
         generator=torch.Generator().manual_seed(seed),

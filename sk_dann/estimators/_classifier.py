@@ -48,6 +48,7 @@ from ._validation import (
     check_labels,
     check_rows,
     check_source,
+    check_terms,
     check_validation_set,
     check_weights,
     encode_classes,
@@ -97,6 +98,14 @@ class DANNClassifier(
         Factor of `lambda_adapt` over training. "dann" is the paper's
         :math:`2 / (1 + \exp(-10 p)) - 1`, which rises from 0 towards 1 as training progress
         :math:`p` goes from 0 to 1. A callable takes :math:`p` and returns the factor.
+    terms : list of sk_dann.nn.Term or None, default=None
+        Further losses of both domains, which are added to those of the domain game:
+        :class:`~sk_dann.nn.InformationMaximization` and
+        :class:`~sk_dann.nn.MinimumClassConfusion` of the predictions on the target,
+        :class:`~sk_dann.nn.CentralMomentDiscrepancy` of the features, or your own
+        (:class:`~sk_dann.nn.Term`). Each has a `weight` and a `schedule`. With ``lambda_adapt=0``
+        they are all that adapts. With `label_shift` they go by the target's class shares, else by
+        the source's. Without a target they are left out.
     solver : {"adam", "adamw", "sgd"} or torch optimizer class, default="adam"
         A class (or any callable such as a :func:`functools.partial`) is called with parameter
         groups and ``lr``.
@@ -193,9 +202,11 @@ class DANNClassifier(
     validation_scores_ : list of float or None
         Accuracy on the held-out source rows after each epoch; None without early stopping.
     history_ : skorch.history.History
-        One record an epoch: ``train_loss`` (label plus domain loss), ``label_loss``,
-        ``domain_loss``, ``domain_accuracy``, ``lambda_adapt``, ``lr``, ``dur`` in seconds, and
-        ``valid_acc`` with early stopping.
+        One record an epoch: ``train_loss`` (label plus domain loss plus weighted `terms`),
+        ``label_loss``, ``domain_loss``, ``domain_accuracy``, ``lambda_adapt``, the loss of each of
+        the `terms` before it is weighted (``information_maximization``,
+        ``minimum_class_confusion``, ``central_moment_discrepancy``; a second one of a kind ends in
+        ``_2``), ``lr``, ``dur`` in seconds, and ``valid_acc`` with early stopping.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch network.
     class_shares_ : ndarray of shape (n_classes,)
@@ -267,6 +278,7 @@ class DANNClassifier(
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "lambda_adapt": [Interval(Real, 0, None, closed="left")],
         "lambda_schedule": [StrOptions(set(LAMBDA_SCHEDULES)), callable],
+        "terms": [list, tuple, None],
         "solver": [StrOptions(set(SOLVERS)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions(set(LR_SCHEDULES)), callable],
@@ -301,6 +313,7 @@ class DANNClassifier(
         dropout=0.5,
         lambda_adapt=1.0,
         lambda_schedule="dann",
+        terms=None,
         solver="adam",
         learning_rate_init=0.001,
         learning_rate="constant",
@@ -331,6 +344,7 @@ class DANNClassifier(
         self.dropout = dropout
         self.lambda_adapt = lambda_adapt
         self.lambda_schedule = lambda_schedule
+        self.terms = terms
         self.solver = solver
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
@@ -417,6 +431,10 @@ class DANNClassifier(
         self._train(data, validation, seed, last)
         return self
 
+    def _domain_game(self):
+        """Return what subclasses play otherwise: arguments of `make_network` and of `DANNLoss`."""
+        return {}, {}
+
     def _read_data(self, X, y, X_tgt, sample_domain, sample_weight, goes_on=False):
         """Validate the data and learn the columns and classes, or check that they are known."""
         X = check_source(self, X, reset=not goes_on)
@@ -436,7 +454,9 @@ class DANNClassifier(
         dtype = network_dtype(data.X_source.dtype, device)
         active = ~data.constant_source_columns()
         callbacks = make_callbacks(self, data, validation)
-        adapts = data.X_target is not None and self.lambda_adapt > 0
+        adapts = data.X_target is not None and (
+            self.lambda_adapt > 0 or any(term.weight > 0 for term in check_terms(self.terms))
+        )
         first_look = FirstLook(self, data, seed) if adapts and self.label_shift is None else None
         if first_look is not None:
             callbacks.append(("sk_dann_first_look", first_look))
@@ -449,6 +469,7 @@ class DANNClassifier(
         try:
             if last is None:
                 self._settle_shares(data, active, seed, dtype, device)
+            net.set_class_shares(self.class_shares_, self.target_class_shares_)
             balanced = data
             if self._moves_shares or self._near_rows is not None:
                 weight = balance_domains(data, self.target_class_shares_, self._near_rows)

@@ -56,14 +56,15 @@ class DANNClassifierCV(
 
     Parameters
     ----------
-    estimator : DANNClassifier, default=None
+    estimator : DANNClassifier or CDANClassifier, default=None
         Has all other parameters; None stands for ``DANNClassifier()``, but has no nested parameters
         to be set. Its own `lambda_adapt`, and
         `random_state`, are of no account; `n_estimators` is for the network trained on all rows
         in the end, while candidates are scored network by network.
     lambdas : array-like of float, default=(0, 0.03, 0.1, 0.3, 0.6, 1, 1.7, 3)
         Values of `lambda_adapt`. 0, the network without adaptation, is added if it is not among
-        them.
+        them. With `terms` it is the network that adapts by these alone; let `param_grid` hold
+        ``{"terms": [None, [...]]}`` to have the one without.
     alphas : array-like of float, default=None
         Values of `alpha`; None keeps the estimator's.
     n_seeds : int, default=1
@@ -459,7 +460,7 @@ def _check_grid(param_grid, estimator):
             raise ValueError(f"param_grid must not hold {name}: {_NOT_IN_GRID[name]}.")
         if name not in known:
             raise ValueError(
-                f"param_grid holds {name!r}, which is no parameter of DANNClassifier: "
+                f"param_grid holds {name!r}, which is no parameter of {type(estimator).__name__}: "
                 f"{sorted(set(known) - set(_NOT_IN_GRID))}."
             )
     for params in combinations:

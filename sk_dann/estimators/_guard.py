@@ -50,7 +50,8 @@ class FirstLook(Callback):
     Attributes
     ----------
     estimate : ShareEstimate or None
-        None if there was nothing to look at: too few rows, or a λ that is large from the start.
+        None if there was nothing to look at: too few rows, or a λ or a term's
+        weight that is large from the start.
     """
 
     def __init__(self, estimator, data, seed):
@@ -61,6 +62,9 @@ class FirstLook(Callback):
         if len(net.history) != max(1, round(_FIRST_LOOK * net.max_epochs)):
             return
         if net.history[-1]["lambda_adapt"] > _FIRST_LAMBDA * net.lambda_adapt:
+            return
+        progress = len(net.history) / net.max_epochs
+        if any(term.factor(progress) > _FIRST_LAMBDA for term in net.criterion_.terms):
             return
         shares = self.estimator.class_shares_
         if has_few_rows(self.data, len(shares)):
@@ -96,7 +100,8 @@ def warn_of_harm(estimator, data, seed, first_look=None):
         _judge_shift(estimator, first_look.estimate)
     if estimator.share_estimate_ is not None:
         _judge_shares(estimator)
-    if estimator.domain_accuracy_ is not None and estimator.domain_accuracy_ > _SEPARABLE:
+    # Without λ the features were not asked to be alike in the domain classifier's eyes.
+    if estimator.lambda_adapt > 0 and estimator.domain_accuracy_ > _SEPARABLE:
         warn_user(
             f"The domain classifier still tells {estimator.domain_accuracy_:.0%} of the rows' "
             "domains: the features were not made alike, so next to nothing was adapted, or what "

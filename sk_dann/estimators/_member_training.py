@@ -125,7 +125,7 @@ class Training:
             self._row_weights[f] = weight
         return self._row_weights[f]
 
-    def run(self, data, members, held_out, y, weight=None, start=None):
+    def run(self, data, members, held_out, y, weight=None, *, shares=None, start=None):
         """Train the members on `data`, from the weights of the net `start` if there is one.
 
         Parameters
@@ -138,6 +138,8 @@ class Training:
             What their labels are.
         weight : ndarray of shape (n_source,), default=None
             Their weights.
+        shares : pair of ndarray of shape (n_members, n_classes), default=None
+            Class shares of the source and of the target, if not the estimator's.
         start : DANNNet, default=None
 
         Returns
@@ -176,6 +178,7 @@ class Training:
             callbacks=callbacks,
             members=members,
         )
+        net.set_class_shares(*(shares or (estimator.class_shares_, estimator.target_class_shares_)))
         if start is not None:
             net.start_from(start)
         net.train(stream, count_epochs(estimator.max_iter, len(stream)), validation)
@@ -210,6 +213,7 @@ def runs_of_members(training, members):
     data = training.data
     n_rows = len(data.y) + (0 if data.X_target is None else len(data.target_rows))
     n_numbers = _WEIGHT_COPIES * n_weights
+    n_numbers += sum(buffer.numel() for buffer in one.module_.buffers())
     n_numbers += n_rows * (_ROW_COPIES + 2 * len(training.estimator.classes_))
     size = max(1, _MAX_BYTES // (n_numbers * data.X_source.dtype.itemsize))
     return [slice(i, i + size) for i in range(0, n_members, size)]

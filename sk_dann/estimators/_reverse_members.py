@@ -59,18 +59,16 @@ def reverse_scores(trained, reasons):
         data.source_rows,
         target_weight,
     )
-    shares = None
+    present = wanted = np.stack(
+        [class_shares(y, n_classes, own) for y, own in zip(codes.T, learned.T, strict=True)]
+    )
     if estimator.label_shift is not None:
         # On the way back the source is the target, and its class shares are known.
-        shares = [
-            (
-                class_shares(y, n_classes, own),
-                class_shares(data.y, n_classes, weight),
-            )
-            for y, own, weight in zip(codes.T, learned.T, source_weight.T, strict=True)
-        ]
-        back = replace(back, domain_weight=_rebalance(codes, learned, shares))
-    net = training.run(back, trained.members, held_out, codes, start=trained.net)
+        wanted = np.stack([class_shares(data.y, n_classes, own) for own in source_weight.T])
+        back = replace(back, domain_weight=_rebalance(codes, learned, present, wanted))
+    net = training.run(
+        back, trained.members, held_out, codes, shares=(present, wanted), start=trained.net
+    )
     log_proba = infer(net.module_, data.X_source, member_log_proba, net.device, data.source_rows)
     scores = np.full(len(fold), np.nan)
     for k, f in enumerate(fold):
@@ -78,22 +76,21 @@ def reverse_scores(trained, reasons):
             continue
         test = training.folds[f].test
         found = log_proba[test, k]
-        present = np.unique(codes[seen[:, k] > 0, k])
-        if len(present) == 1:  # nothing to learn from
-            scores[k] = np.mean(data.y[test] == present[0])
+        predicted = np.unique(codes[seen[:, k] > 0, k])
+        if len(predicted) == 1:  # nothing to learn from
+            scores[k] = np.mean(data.y[test] == predicted[0])
         elif net.lost_[k]:
             reasons[k] = f"a reverse network {DIVERGED}"
         else:
-            if shares is not None:
-                found = move_posterior(found, *shares[k])
+            if estimator.label_shift is not None:
+                found = move_posterior(found, present[k], wanted[k])
             scores[k] = np.mean(found.argmax(axis=1) == data.y[test])
     return scores, reasons
 
 
-def _rebalance(codes, weight, shares):
+def _rebalance(codes, weight, present, wanted):
     """Weight rows so that each member's predicted classes have the shares that are wanted."""
-    balanced = np.empty_like(weight)
-    for k, (present, wanted) in enumerate(shares):
-        ratio = np.divide(wanted, present, out=np.zeros(len(wanted)), where=present > 0)
-        balanced[:, k] = weight[:, k] * ratio[codes[:, k]]
+    ratio = np.divide(wanted, present, out=np.zeros_like(wanted), where=present > 0)
+    balanced = weight * np.take_along_axis(ratio.T, codes, axis=0)
+    balanced = balanced.astype(weight.dtype)
     return balanced / np.maximum(balanced.max(axis=0), np.finfo(balanced.dtype).tiny)

@@ -1,9 +1,10 @@
 """From what users pass to `fit` to a `DomainData`, or to an error that says what to do."""
 
+import copy
 import re
 from collections.abc import Iterable
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
@@ -21,7 +22,8 @@ from sklearn.utils.validation import (
 
 from ..domains import DomainData, looks_untransformed, select_labels, split_sample_domain
 from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
-from ..training import ValidationRows
+from ..nn import Term
+from ..training import HISTORY_KEYS, ValidationRows
 
 _DTYPES = [np.float64, np.float32]
 
@@ -335,9 +337,36 @@ def check_schedule(schedule, named, name):
     for progress in (0.0, 1.0):
         with _naming(name):
             factor = schedule(progress)
-        if not (np.isscalar(factor) and np.isfinite(factor) and factor >= 0):
+        if not (isinstance(factor, Real) and np.isfinite(factor) and factor >= 0):
             raise ValueError(
                 f"{name} must return a finite number of at least 0 for every training progress "
                 f"from 0 to 1; it returned {factor!r} for {progress}."
             )
     return schedule
+
+
+def check_terms(terms):
+    """Validate the losses that are added to those of the domain game.
+
+    Returns
+    -------
+    list of Term
+        Copies: what is trained with leaves the user's own as they are.
+    """
+    terms = list(terms or [])
+    for term in terms:
+        if not isinstance(term, Term):
+            hint = " Make an instance of it." if isinstance(term, type) else ""
+            raise TypeError(
+                f"terms must hold instances of sk_dann.nn.Term, got {term!r}.{hint} For a loss of "
+                "your own, inherit from Term and write forward(step)."
+            )
+        if next(term.parameters(), None) is not None:
+            raise ValueError(f"terms holds {term.name}, which has parameters; nothing trains them.")
+        if term.name in HISTORY_KEYS:
+            raise ValueError(
+                f"terms holds {term.name}, which is the name of something else in the history. "
+                "Give the class another name, or a name of its own."
+            )
+        check_schedule(term.factor, {}, f"terms: schedule of {term.name}")
+    return copy.deepcopy(terms)

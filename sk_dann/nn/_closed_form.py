@@ -4,68 +4,21 @@ On small tables most of a training step is autograd's bookkeeping. Here both pat
 network are differentiated by hand: the same gradients from a third of the operations.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-from ._losses import DANNLoss, LossTerms
+from ._closed_form_losses import ClosedFormTerms, RowTargets, cross_entropy
+from ._conditioning import MultilinearMap, RandomizedMap
+from ._losses import DANNLoss
 from ._network import DANNNetwork, NetworkOutput
 from ._perceptron import Perceptron, is_perceptron
+from ._rows import weigh_by_certainty
 from ._sparse import SparseBatch
 
-
-class ClosedFormTerms:
-    """The `LossTerms` of a step, worked out only when somebody looks.
-
-    Training needs the gradients alone, and the losses of many steps are found together for what
-    those of two would cost.
-    """
-
-    __slots__ = ("_domain", "_label", "domain_weight")
-
-    def __init__(self, label, domain=None, domain_weight=1.0):
-        # Of each side: log-probabilities (K, C, n), and minus the weights where they count.
-        self._label, self._domain, self.domain_weight = label, domain, domain_weight
-
-    @property
-    def n_members(self) -> int:
-        """K."""
-        return len(self._label[0])
-
-    @property
-    def size(self) -> int:
-        """How many numbers are kept to work the terms out."""
-        return sum(side[0].numel() for side in (self._label, self._domain) if side is not None)
-
-    @staticmethod
-    def stack(steps: "list[ClosedFormTerms]") -> LossTerms:
-        """Return the terms of several steps of equal shape, along a new first axis."""
-        label, _ = _losses([step._label for step in steps])
-        if steps[0]._domain is None:
-            return LossTerms(label)
-        domain, log_proba = _losses([step._domain for step in steps])
-        return LossTerms(label, domain, log_proba.transpose(-1, -2), steps[0].domain_weight)
-
-    @property
-    def total(self) -> Tensor:
-        """As that of the `LossTerms`."""
-        return self.evaluate().total
-
-    def evaluate(self) -> LossTerms:
-        """Return the terms."""
-        label, domain, log_proba, weight = self.stack([self])
-        if domain is None:
-            return LossTerms(label[0])
-        return LossTerms(label[0], domain[0], log_proba[0], weight)
-
-
-def _losses(sides):
-    """Return the losses (B, K) of B steps, and the log-probabilities (B, K, C, n)."""
-    log_proba, targets = (torch.stack(part) for part in zip(*sides, strict=True))
-    if targets.dim() == 3:  # the members' weights are the same
-        targets = targets.unsqueeze(1)
-    return (log_proba * targets).sum(dim=(2, 3)), log_proba
+_KNOWN_CONDITIONING = (type(None), MultilinearMap, RandomizedMap)
 
 
 class ClosedFormStep:
@@ -113,12 +66,14 @@ class ClosedFormStep:
         self._labels = Perceptron(network.label_predictor, members, alike)
         classifier = network.domain_classifier
         self._domains = None if classifier is None else Perceptron(classifier, members, alike)
+        joined = network.conditioning
+        self._conditioning = None if joined is None else joined.of_members(members)
         parts = [self._features, self._labels, self._domains]
         self._layers = [layer for part in parts if part is not None for layer in part.layers]
         self._members = members
         self._criterion = criterion
-        self._label_targets = _Targets()
-        self._domain_targets = _Targets()
+        self._label_targets = RowTargets()
+        self._domain_targets = RowTargets()
 
     @staticmethod
     def supports(network: nn.Module, criterion: nn.Module) -> bool:
@@ -132,6 +87,7 @@ class ClosedFormStep:
         parts = network.feature_extractor, network.label_predictor, network.domain_classifier
         return (
             all(part is None or is_perceptron(part) for part in parts)
+            and type(network.conditioning) in _KNOWN_CONDITIONING
             and all(p.requires_grad and not p._backward_hooks for p in network.parameters())
             and not any(
                 module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
@@ -149,6 +105,7 @@ class ClosedFormStep:
         label_weight: Tensor | None = None,
         source_weight: Tensor | None = None,
         target_weight: Tensor | None = None,
+        term_weights: Sequence[float] | None = None,
         *,
         masks: list[Tensor | None] | None = None,
     ) -> ClosedFormTerms:
@@ -164,36 +121,105 @@ class ClosedFormStep:
             self._own(values) for values in (y, label_weight, source_weight, target_weight)
         )
         n_source = y.shape[-1]
+        n_target = len(domain) - n_source
+        sides = [(n_source, source_weight), (n_target, target_weight)]
+        has_terms = n_target > 0 and len(self._criterion.terms) > 0
+        plays = self._domains is not None
         features, kept, features_saved = self._features.forward(X, masks)
-        source_features = features.narrow(2, 0, n_source)
-        label_logits, _, labels_saved = self._labels.forward(source_features, masks, kept)
-        targets = self._label_targets(y, label_logits, [(n_source, label_weight)])
-        label_grad, label = _cross_entropy(label_logits, *targets)
+        # The rows whose predictions have a part in any loss.
+        all_rows = has_terms or (plays and self._reads_target)
+        read = features if all_rows else features.narrow(2, 0, n_source)
+        label_logits, _, labels_saved = self._labels.forward(read, masks, kept)
+        source_logits = label_logits.narrow(2, 0, n_source) if all_rows else label_logits
+        targets = self._label_targets(y, source_logits, [(n_source, label_weight)])
+        label_grad, label = cross_entropy(source_logits, *targets)
+        if all_rows:
+            label_grad = pad(label_grad, (0, n_target))
+        extra = None, None
+        if has_terms:
+            extra, features_grad, logits_grad = self._record_terms(
+                features, kept, label_logits, sides, term_weights
+            )
+            label_grad = label_grad + logits_grad
         grad = self._labels.backward(label_grad, labels_saved)
-        if self._domains is None:
-            self._features.backward(grad, features_saved, to_input=False)
-            self._last_output = features, label_logits, None
-            return ClosedFormTerms(label)
+        if has_terms:
+            grad = grad + features_grad
+        adversarial = domain_logits = None
+        if plays:
+            domain_logits, reversed_grad, adversarial = self._play(
+                features, kept, label_logits, domain, sides, reversal, masks
+            )
+            reversed_grad.narrow(2, 0, grad.shape[2]).add_(grad)
+            grad = reversed_grad
+        self._features.backward(grad, features_saved, to_input=False)
+        self._last_output = features, label_logits, domain_logits
+        return ClosedFormTerms(label, adversarial, extra, self._criterion.domain_weight)
 
-        domain_logits, _, domains_saved = self._domains.forward(features, masks, kept)
+    @property
+    def _reads_target(self):
+        """Whether the domain game looks at predictions, the target's among them."""
+        return self._conditioning is not None or self._criterion.entropy_weighting
+
+    def _play(self, features, kept, label_logits, domain, sides, reversal, masks):
+        """Return the domain logits, the reversed gradient in the features, and the loss."""
+        seen, kept_seen, proba = features, kept, None
+        if self._reads_target:
+            log_proba = torch.log_softmax(label_logits, dim=1)
+            if self._criterion.entropy_weighting:
+                n_rows, weights = zip(*sides, strict=True)
+                weights = weigh_by_certainty(log_proba.transpose(1, 2), n_rows[0], *weights)
+                sides = zip(n_rows, weights, strict=True)
+            if self._conditioning is not None:
+                proba = log_proba.exp()
+                seen = self._conditioning.map(features, proba, kept)
+                kept_seen = self._conditioning.kept_outputs(kept)
+        domain_logits, _, saved = self._domains.forward(seen, masks, kept_seen)
         one_logit = domain_logits.shape[1] == 1
         # The logit of "source" against 0 is the same as the sigmoid of that logit.
         logits = domain_logits
         if one_logit:
             logits = torch.cat([logits, torch.zeros_like(logits)], dim=1)
-        sides = [(n_source, source_weight), (len(domain) - n_source, target_weight)]
-        targets = self._domain_targets(domain, logits, sides)
-        domain_grad, adversarial = _cross_entropy(logits, *targets)
+        targets = self._domain_targets(domain, logits, list(sides))
+        grad, adversarial = cross_entropy(logits, *targets)
         if one_logit:
-            domain_grad = domain_grad.narrow(1, 0, 1)
+            grad = grad.narrow(1, 0, 1)
         domain_weight = self._criterion.domain_weight
         if domain_weight != 1:
-            domain_grad = domain_grad * domain_weight
-        reversed_grad = self._domains.backward(domain_grad, domains_saved).mul_(-reversal)
-        reversed_grad.narrow(2, 0, n_source).add_(grad)
-        self._features.backward(reversed_grad, features_saved, to_input=False)
-        self._last_output = features, label_logits, domain_logits
-        return ClosedFormTerms(label, adversarial, domain_weight)
+            grad = grad * domain_weight
+        grad = self._domains.backward(grad, saved)
+        if self._conditioning is not None:
+            grad = self._conditioning.transposed(grad, proba, kept)
+        return domain_logits, grad.mul_(-reversal), adversarial
+
+    def _record_terms(self, features, kept, label_logits, sides, term_weights):
+        """Leave terms, which are the user's if need be, to autograd: from features and logits on.
+
+        Returns
+        -------
+        extra : tuple of Tensor
+            The losses (T, K) and their weighted sum (K,).
+        features_grad, logits_grad : Tensor
+            In the shape of `features` and `label_logits`.
+        """
+        seen = features
+        if kept is not None:
+            shape = len(features), self._features.n_outputs, features.shape[2]
+            seen = features.new_zeros(shape).index_copy_(1, kept, features)
+        (n_source, source_weight), (_, target_weight) = sides
+        rows = n_source, source_weight, target_weight, self._members
+        leaves = [values.detach().requires_grad_() for values in (seen, label_logits)]
+        with torch.enable_grad():
+            by_row = [leaf.transpose(1, 2) for leaf in leaves]
+            losses = self._criterion.term_losses(*by_row, *rows)
+            total = self._criterion.weigh(losses, term_weights)
+            features_grad, logits_grad = (
+                torch.autograd.grad(total.sum(), leaves, allow_unused=True, materialize_grads=True)
+                if total.requires_grad
+                else map(torch.zeros_like, leaves)
+            )
+        if kept is not None:
+            features_grad = features_grad.index_select(1, kept)
+        return (losses.detach(), total.detach()), features_grad, logits_grad
 
     def _own(self, values: Tensor | None) -> Tensor | None:
         """Cut these members' part out of what may differ between members."""
@@ -221,56 +247,3 @@ class ClosedFormStep:
     def output(self) -> NetworkOutput:
         """What the network returned in the last step."""
         return NetworkOutput(*(v if v is None else v.transpose(1, 2) for v in self._last_output))
-
-
-class _Targets:
-    """Minus the row's weight in the row of its class, 0 elsewhere, and the weights.
-
-    What does not change from step to step is kept: the domains never do while batches have the
-    same size.
-    """
-
-    def __init__(self):
-        self._onehot = None
-        self._shares = {}
-        self._index, self._version, self._targets = None, None, None
-
-    def __call__(self, index, logits, sides):
-        if self._onehot is None:
-            n_classes = logits.shape[1]
-            self._onehot = torch.eye(n_classes, dtype=logits.dtype, device=logits.device)
-        if any(weight is not None for _, weight in sides):
-            shares = [_share(n, weight, logits) for n, weight in sides]
-            if len({share.dim() for share in shares}) > 1:  # one side has a weight for each member
-                shares = [share.expand(len(logits), 1, -1) for share in shares]
-            return self._weigh(index, torch.cat(shares, dim=-1), logits)
-        sizes = tuple(n for n, _ in sides)
-        if sizes not in self._shares:
-            self._shares[sizes] = torch.cat([_share(n, None, logits) for n in sizes], dim=-1)
-        share = self._shares[sizes]
-        if index.dim() == 2:
-            return self._weigh(index, share, logits)
-        if index is not self._index or index._version != self._version:
-            self._index, self._version = index, index._version
-            self._targets, _ = self._weigh(index, share, logits)
-        return self._targets, share
-
-    def _weigh(self, index, share, logits):
-        if index.dim() == 1:
-            return self._onehot.index_select(1, index) * -share, share
-        index = index.unsqueeze(1)  # each member has labels of its own
-        return torch.zeros_like(logits).scatter_(1, index, -share.expand(index.shape)), share
-
-
-def _share(n, weight, like):
-    """Weights of a side that sum to 1, of shape (1, n) or (K, 1, n)."""
-    if weight is None:
-        return like.new_full((1, n), 1 / max(n, 1))
-    total = weight.sum(dim=-1, keepdim=True)
-    return (weight / torch.where(total > 0, total, 1)).unsqueeze(-2)
-
-
-def _cross_entropy(logits, targets, share):
-    """Return the gradient, and what the loss can be worked out from."""
-    log_proba = torch.log_softmax(logits, dim=1)
-    return torch.addcmul(targets, log_proba.exp(), share), (log_proba, targets)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ._conditioning import ConditioningMap, make_conditioning
 from ._gradient_reversal import gradient_reversal
 from ._layers import InputMask, member_mlp
 from ._members import Members
@@ -39,6 +40,9 @@ class DANNNetwork(nn.Module):
     domain_classifier : Module or None
         (K, n, h) to (K, n, 1) for one source domain, else to one logit a domain. None trains the
         other two without adaptation.
+    conditioning : MultilinearMap, RandomizedMap or None, default=None
+        Joins features and class probabilities, through which no gradient passes, to what the
+        domain classifier then sees instead of the features.
 
     Examples
     --------
@@ -56,11 +60,13 @@ class DANNNetwork(nn.Module):
         feature_extractor: nn.Module,
         label_predictor: nn.Module,
         domain_classifier: nn.Module | None,
+        conditioning: ConditioningMap | None = None,
     ):
         super().__init__()
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
+        self.conditioning = conditioning
 
     def forward(
         self,
@@ -84,11 +90,24 @@ class DANNNetwork(nn.Module):
         NetworkOutput
         """
         features = self.feature_extractor(X)
-        label_logits = self.label_predictor(features[:, :n_source])
-        if self.domain_classifier is None:
-            return NetworkOutput(features, label_logits, None)
-        domain_logits = self.domain_classifier(gradient_reversal(features, reversal))
-        return NetworkOutput(features, label_logits, domain_logits)
+        read = features[:, :n_source] if self.conditioning is None else features
+        label_logits = self.label_predictor(read)
+        domain_logits = None
+        if self.domain_classifier is not None:
+            seen = self.condition(features, label_logits)
+            domain_logits = self.domain_classifier(gradient_reversal(seen, reversal))
+        return NetworkOutput(features, label_logits[:, :n_source], domain_logits)
+
+    def condition(self, features: Tensor, label_logits: Tensor | None = None) -> Tensor:
+        """Return what the domain classifier sees of features (K, n, h) and their label logits.
+
+        The logits are computed if they are needed and None.
+        """
+        if self.conditioning is None:
+            return features
+        if label_logits is None:
+            label_logits = self.label_predictor(features)
+        return self.conditioning(features, label_logits.detach().softmax(dim=-1))
 
 
 def make_network(
@@ -105,6 +124,8 @@ def make_network(
     feature_extractor: type[nn.Module] | nn.Module | None = None,
     label_predictor: type[nn.Module] | nn.Module | None = None,
     domain_classifier: type[nn.Module] | nn.Module | None = None,
+    conditioning: str | None = None,
+    n_random_features: int = 1024,
     active_inputs: Tensor | None = None,
     example: Tensor | SparseBatch | None = None,
     generator: torch.Generator | None = None,
@@ -133,6 +154,11 @@ def make_network(
         Modules to take instead of the perceptrons. The first takes (n, d), the others (n, h); they
         return (n, h), (n, C) and (n, 1), or (n, S + 1) for several source domains. Classes are
         called without arguments, once a member; instances are copied.
+    conditioning : {"auto", "multilinear", "randomized"} or None, default=None
+        Joins features and class probabilities for the domain classifier: `MultilinearMap`, or
+        `RandomizedMap`, which "auto" takes from more than 4096 products of h and C on.
+    n_random_features : int, default=1024
+        Outputs of `RandomizedMap`.
     active_inputs : Tensor of bool of shape (n_features,), default=None
         Marks with False the inputs that count for nothing; all count if None. The perceptron's
         weights of these start at zero, and stay there if training sees zeros in these columns;
@@ -192,9 +218,16 @@ def make_network(
         n_hidden = hidden.shape[-1]
         sizes = (n_hidden, *label_hidden_layer_sizes, n_classes)
         labels, _ = part("label_predictor", label_predictor, sizes, hidden, n_classes, dropout)
-        domains = None
+        domains = joined = None
         if n_source_domains:
             n_logits = 1 if n_source_domains == 1 else n_source_domains + 1
+            joined = make_conditioning(
+                conditioning, n_hidden, n_classes, n_random_features, n_members,
+                generator=generator, dtype=dtype,
+            )  # fmt: skip
+            if joined is not None:
+                n_hidden = joined.n_outputs
+                hidden = hidden.new_zeros(*hidden.shape[:2], n_hidden)
             sizes = (n_hidden, *domain_hidden_layer_sizes, n_logits)
             domains, _ = part("domain_classifier", domain_classifier, sizes, hidden, n_logits)
         if active_inputs is not None:
@@ -202,7 +235,7 @@ def make_network(
                 features[0].weight *= active_inputs[:, None]
             else:
                 features = nn.Sequential(InputMask(active_inputs), features)
-    return DANNNetwork(features, labels, domains)
+    return DANNNetwork(features, labels, domains, joined)
 
 
 def _instance(name, module):

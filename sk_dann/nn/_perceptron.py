@@ -177,6 +177,11 @@ class Perceptron:
                 layer = self.layers[-1]
                 layer.activate, layer.differentiate = _ACTIVATIONS[type(module)]
 
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs of each member, kept or not."""
+        return self.layers[-1].linear.bias.shape[2]
+
     def forward(self, x: Tensor | SparseBatch, masks, kept: Tensor | None = None):
         """Return the output (K, h, n), its kept units, and what the backward pass needs."""
         saved = []

@@ -62,3 +62,7 @@ def dann_learning_rate(progress: float, alpha: float = 10.0, beta: float = 0.75)
     (1.0, 0.166)
     """
     return (1 + alpha * progress) ** -beta
+
+
+# By the names that users may call them.
+SCHEDULES = {"dann": dann_lambda, "constant": constant}

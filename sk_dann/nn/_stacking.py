@@ -6,17 +6,23 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from ._conditioning import RandomizedMap
 from ._layers import MemberLinear
 from ._members import Members
 
 
-def _parts(module: nn.Module) -> Iterator[MemberLinear | Members]:
+def _parts(module: nn.Module) -> Iterator[MemberLinear | Members | RandomizedMap]:
     """Yield the modules that have a member axis, but not what is inside of the user's own."""
-    if isinstance(module, MemberLinear | Members):
+    if isinstance(module, MemberLinear | Members | RandomizedMap):
         yield module
     else:
         for child in module.children():
             yield from _parts(child)
+
+
+def _values(part: MemberLinear | RandomizedMap) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a part, by name; all have a member axis."""
+    return {**dict(part.named_parameters()), **dict(part.named_buffers())}
 
 
 def count_members(network: nn.Module) -> int:
@@ -59,9 +65,10 @@ def stack_members(networks: Sequence[nn.Module]) -> nn.Module:
             members = [member for part in theirs for member in part.members]
             mine.members = nn.ModuleList([copy.deepcopy(member) for member in members])
         else:
-            for name in ("weight", "bias"):
+            for name, values in _values(mine).items():
                 rows = torch.cat([getattr(part, name) for part in theirs])
-                setattr(mine, name, nn.Parameter(rows))
+                trained = isinstance(values, nn.Parameter)
+                setattr(mine, name, nn.Parameter(rows) if trained else rows)
     return stacked
 
 
@@ -90,7 +97,7 @@ def copy_members(source: nn.Module, destination: nn.Module, members: Sequence[in
             for k in members:
                 mine.members[k].load_state_dict(theirs.members[k].state_dict())
         else:
-            for own, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+            for own, other in zip(_values(mine).values(), _values(theirs).values(), strict=True):
                 for k in members:  # fancy indexing would copy them twice
                     own[k] = other[k]
 
@@ -120,9 +127,10 @@ def view_members(network: nn.Module, members: slice) -> nn.Module:
         if isinstance(part, Members):
             copied[id(part.members)] = nn.ModuleList(list(part.members)[members])
         else:
-            for values in part.parameters():
-                own = nn.Parameter(values.detach()[members], requires_grad=False)
-                copied[id(values)] = own
+            for values in _values(part).values():
+                own = values.detach()[members]
+                trained = isinstance(values, nn.Parameter)
+                copied[id(values)] = nn.Parameter(own, requires_grad=False) if trained else own
     return copy.deepcopy(network, copied)
 
 
@@ -157,7 +165,7 @@ def finite_members(network: nn.Module) -> Tensor:
 
     finite = []
     for part in _parts(network):
-        if isinstance(part, MemberLinear):
+        if not isinstance(part, Members):
             finite += [is_finite(parameter) for parameter in part.parameters()]
         else:
             by_member = [

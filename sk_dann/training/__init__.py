@@ -17,8 +17,10 @@ from ._net import DANNNet, TrainingDivergedError
 from ._progress import EpochProgressBar
 from ._rows import take_rows, to_batch
 from ._stopping import SettledEarlyStopping
+from ._totals import HISTORY_KEYS
 
 __all__ = [
+    "HISTORY_KEYS",
     "Batch",
     "BatchStream",
     "DANNNet",

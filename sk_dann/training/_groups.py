@@ -48,7 +48,8 @@ def split_members(network, n_rows, seeds=0, *, is_sparse=False):
     n_members = len(parameters[0])
     if parameters[0].device.type != "cpu":
         return [slice(0, n_members)], False
-    largest = _largest_group(parameters, n_rows, is_sparse)
+    n_joined = 0 if network.conditioning is None else network.conditioning.n_outputs
+    largest = _largest_group(parameters, n_rows, is_sparse, n_joined)
     together = _cut([0, n_members], largest)
     if np.ndim(seeds) == 0:
         return together, False
@@ -58,12 +59,13 @@ def split_members(network, n_rows, seeds=0, *, is_sparse=False):
     return (together, False) if few and len(by_seed) > len(together) else (by_seed, True)
 
 
-def _largest_group(parameters, n_rows, is_sparse):
+def _largest_group(parameters, n_rows, is_sparse, n_joined):
     """Return how many members fit in the caches, at least one."""
     # The first parameter is the weight that meets the rows.
     cached = parameters[1:] if is_sparse else parameters
     n_bytes = sum(p[0].numel() * p.element_size() for p in cached) * _COPIES
     widths = [p.shape[2] * p.element_size() for p in parameters if p.shape[1] == 1]  # of biases
+    widths.append(n_joined * parameters[0].element_size())
     return max(1, min(_CACHE_BYTES // n_bytes, _OUTPUT_BYTES // (n_rows * sum(widths))))
 
 
@@ -127,7 +129,7 @@ class MemberGroups:
 
         Parameters
         ----------
-        steps : iterator of (Batch, λ, learning rates)
+        steps : iterator of (Batch, λ, the terms' weights, learning rates)
 
         Yields
         ------
@@ -147,8 +149,8 @@ class MemberGroups:
 
     def _train_alone(self, steps):
         ((step, adam),) = self._groups
-        for batch, reversal, learning_rates in steps:
-            yield step(batch.X, reversal, *batch.rows), batch.domain
+        for batch, reversal, term_weights, learning_rates in steps:
+            yield step(batch.X, reversal, *batch.rows, term_weights), batch.domain
             adam.step(step.gradients, learning_rates)
 
     def _take_turns(self, steps):
@@ -156,7 +158,8 @@ class MemberGroups:
         draw_masks = self._groups[0][0].draw_masks
         while turn := [(*s, draw_masks()) for s in islice(steps, _STEPS_PER_TURN)]:
             for step, adam in self._groups:
-                for batch, reversal, learning_rates, masks in turn:
-                    yield step(batch.X, reversal, *batch.rows, masks=masks), batch.domain
+                for batch, reversal, term_weights, learning_rates, masks in turn:
+                    terms = step(batch.X, reversal, *batch.rows, term_weights, masks=masks)
+                    yield terms, batch.domain
                     adam.step(step.gradients, learning_rates)
             del turn, batch  # before the next batches are cut

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn import MemberLinear, Members, average_members, domain_log_proba
+from ..nn import MemberLinear, Members, average_members, count_members, domain_log_proba
 from ._rows import take_rows, to_batch
 
 # Bounds the memory of a pass whatever the number of rows, and keeps the widest layer in the cache.
@@ -29,7 +29,7 @@ def member_log_proba(network, X):
 
 def domain_log_proba_of(network, X):
     """Log-probabilities of the domains, averaged over members: (n_rows, S + 1)."""
-    logits = network.domain_classifier(network.feature_extractor(X))
+    logits = network.domain_classifier(network.condition(network.feature_extractor(X)))
     return average_members(domain_log_proba(logits))
 
 
@@ -98,6 +98,8 @@ def _row_size(network, X):
     widths = [m.weight[:, 0].numel() for m in modules if isinstance(m, MemberLinear)]
     if any(isinstance(m, Members) for m in modules):
         widths.append(_UNKNOWN_WIDTH)
+    if network.conditioning is not None:
+        widths.append(network.conditioning.n_outputs * count_members(network))
     return max(inputs, *widths, 1)
 
 

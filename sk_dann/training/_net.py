@@ -32,6 +32,15 @@ def _is_raised_on_purpose(stop):
     return last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
+def _check_factor(factor, name, progress):
+    if not 0 <= factor < math.inf:
+        raise ValueError(
+            f"{name} returned {factor!r} for training progress {progress:.3g}; it must be a "
+            "finite number of at least 0."
+        )
+    return factor
+
+
 class TrainingDivergedError(ValueError):
     """Losses or weights that are no longer finite."""
 
@@ -64,8 +73,9 @@ class DANNNet(NeuralNet):
     ----------
     history : skorch.history.History
         An epoch holds ``train_loss`` (the minimised sum), ``label_loss``, ``domain_loss``,
-        ``domain_accuracy``, ``lambda_adapt`` (a list if members have their own), ``lr``, ``dur``
-        (seconds) and, with validation rows, ``valid_acc``.
+        ``domain_accuracy``, ``lambda_adapt`` (a list if members have their own), the loss of each
+        further term by its name, ``lr``, ``dur`` (seconds) and, with validation rows,
+        ``valid_acc``.
     lost_ : ndarray of bool of shape (K,)
         With `members_may_diverge`, the members that did; they predict NaN.
     running_ : ndarray of bool of shape (K,)
@@ -146,6 +156,21 @@ class DANNNet(NeuralNet):
         like = next(self.module_.parameters())
         return torch.as_tensor(self.lambda_adapt, dtype=like.dtype, device=like.device).view(
             -1, 1, 1
+        )
+
+    def set_class_shares(self, source, target):
+        """Tell the terms of the loss how often each class occurs in both domains.
+
+        Parameters
+        ----------
+        source, target : ndarray of shape (C,), or (K, C) where members differ
+        """
+        like = next(self.module_.parameters())
+        self.criterion_.set_class_shares(
+            *(
+                torch.as_tensor(shares, dtype=like.dtype, device=like.device)
+                for shares in (source, target)
+            )
         )
 
     def _first_layer(self):
@@ -258,7 +283,8 @@ class DANNNet(NeuralNet):
         # Looked up anew in each epoch: callbacks may freeze parameters or watch them.
         known = ClosedFormStep.supports(self.module_, self.criterion_)
         self._closed_form = ClosedFormStep(self.module_, self.criterion_) if known else None
-        totals = EpochTotals(finite_only=self.members_may_diverge)
+        names = self.criterion_.term_names
+        totals = EpochTotals(names, finite_only=self.members_may_diverge)
         groups = self._groups(iterator)
         with seeded(self.module_, self.seed, epoch, self.device):
             steps = self._steps(iterator, epoch)
@@ -266,7 +292,7 @@ class DANNNet(NeuralNet):
                 for terms, domain in groups.train(steps):
                     totals.add(terms, domain)
             else:
-                for batch, _, _ in steps:
+                for batch, *_ in steps:
                     totals.add(step_fn(batch)["terms"], batch.domain)
         self._record_epoch(totals.read(self.criterion_.domain_weight), iterator.n_rows)
         if self.members_may_diverge:
@@ -275,10 +301,11 @@ class DANNNet(NeuralNet):
             self.running_ &= ~self.lost_
 
     def _steps(self, stream, epoch):
-        """Yield each batch with the λ and the learning rates of its step, which are then set."""
+        """Yield each batch with λ, the terms' weights and the learning rates, which are set."""
         for step, batch in enumerate(stream.epoch(epoch)):
             self._set_progress((epoch + step / len(stream)) / self.max_epochs)
-            yield batch, self._lambda, [group["lr"] for group in self.optimizer_.param_groups]
+            learning_rates = [group["lr"] for group in self.optimizer_.param_groups]
+            yield batch, self._lambda, self._term_weights, learning_rates
 
     def _groups(self, stream):
         """Return the members in groups, None if a step is more than gradients and a plain Adam."""
@@ -311,12 +338,13 @@ class DANNNet(NeuralNet):
 
     def _step(self, batch):
         if self._closed_form is not None:
-            terms = self._closed_form(batch.X, self._lambda, *batch.rows)
+            terms = self._closed_form(batch.X, self._lambda, *batch.rows, self._term_weights)
             output = self._closed_form.output
         else:
             self.optimizer_.zero_grad(set_to_none=True)
-            output = self.module_(batch.X, self._lambda, n_source=batch.y.shape[-1])
-            terms = self.criterion_(output, *batch.rows)
+            n_rows = None if self.criterion_.needs_target_logits else batch.y.shape[-1]
+            output = self.module_(batch.X, self._lambda, n_source=n_rows)
+            terms = self.criterion_(output, *batch.rows, self._term_weights)
             terms.total.backward()
             terms = terms.detach()
         if self._batches_are_heard:
@@ -329,6 +357,10 @@ class DANNNet(NeuralNet):
 
     def _set_progress(self, progress):
         self._lambda = self._final_lambda * self._factor("lambda_schedule", progress)
+        self._term_weights = [
+            term.weight * _check_factor(term.factor(progress), f"schedule of {term}", progress)
+            for term in self.criterion_.terms
+        ]
         if self.lr_schedule is not constant:
             # A callback such as LRScheduler may own the rate otherwise.
             rate = self.lr * self._factor("lr_schedule", progress)
@@ -336,19 +368,14 @@ class DANNNet(NeuralNet):
                 group["lr"] = rate
 
     def _factor(self, schedule, progress):
-        factor = getattr(self, schedule)(progress)
-        if not 0 <= factor < math.inf:
-            name = {"lr_schedule": "learning_rate"}.get(schedule, schedule)
-            raise ValueError(
-                f"{name} returned {factor!r} for training progress {progress:.3g}; it must be a "
-                "finite number of at least 0."
-            )
-        return factor
+        name = {"lr_schedule": "learning_rate"}.get(schedule, schedule)
+        return _check_factor(getattr(self, schedule)(progress), name, progress)
 
     def _advice(self):
+        terms = " or the weights of the terms" if len(self.criterion_.terms) else ""
         return (
             "Scale the features (for example with StandardScaler), or lower "
-            f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}."
+            f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}{terms}."
         )
 
     def _record_epoch(self, record, n_rows):

@@ -10,10 +10,12 @@ _ARRIVED = 0.9
 
 
 def has_settled(net):
-    """Tell whether λ is (almost) what it is going to be."""
-    adapts = "lambda_adapt" in net.history[-1]
-    final = net.lambda_schedule(1.0)
-    return not adapts or net.lambda_schedule(len(net.history) / net.max_epochs) >= _ARRIVED * final
+    """Tell whether λ, and the weights of further terms, are (almost) what they are going to be."""
+    if "lambda_adapt" not in net.history[-1]:
+        return True
+    progress = len(net.history) / net.max_epochs
+    schedules = [net.lambda_schedule, *(term.factor for term in net.criterion_.terms)]
+    return all(schedule(progress) >= _ARRIVED * schedule(1.0) for schedule in schedules)
 
 
 class SettledEarlyStopping(EarlyStopping):

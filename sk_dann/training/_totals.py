@@ -6,6 +6,14 @@ import torch
 # where these hold many numbers.
 _AT_ONCE = 64
 _MAX_KEPT = 2**20
+# What an epoch of the history holds whatever the terms of the loss.
+HISTORY_KEYS = (
+    *("batches", "dur", "epoch", "event_lr", "lambda_adapt", "lr", "train_batch_size"),
+    *("train_loss", "label_loss", "domain_loss", "domain_accuracy"),
+    *("valid_acc", "member_valid_acc"),
+)
+# Of the further terms' weighted sum, which is recorded as a part of the total alone.
+_WEIGHTED = ""
 
 
 class EpochTotals:
@@ -16,11 +24,14 @@ class EpochTotals:
 
     Parameters
     ----------
+    names : list of str, default=()
+        Of the terms that are added to those of the domain game.
     finite_only : bool, default=False
         Leave out members in steps where a loss of theirs is not finite.
     """
 
-    def __init__(self, *, finite_only=False):
+    def __init__(self, names=(), *, finite_only=False):
+        self._names = names
         self._finite_only = finite_only
         self._sums, self._weight = 0.0, 0
         self._steps = []
@@ -43,28 +54,35 @@ class EpochTotals:
         self._steps = []
         n_members, n_rows = self._shape
         stacked = terms[0].stack(terms)
-        losses, count = [stacked.label], len(terms) * n_members
-        hits = []
+        losses, count = {"label_loss": stacked.label}, len(terms) * n_members
+        hits = {}
         if stacked.domain is not None:
-            losses.append(stacked.domain)
-            hits = [_argmax(stacked.domain_log_proba) == torch.stack(domains).unsqueeze(1)]
+            losses["domain_loss"] = stacked.domain
+            recognised = _argmax(stacked.domain_log_proba) == torch.stack(domains).unsqueeze(1)
+            hits["domain_accuracy"] = recognised
+        if stacked.extra is not None:
+            losses |= dict(zip(self._names, stacked.extra.unbind(dim=1), strict=True))
+            losses[_WEIGHTED] = stacked.extra_total
         if self._finite_only:
-            finite = torch.isfinite(torch.stack(losses)).all(dim=0)
-            losses = [torch.where(finite, loss, 0) for loss in losses]
-            hits = [hit & finite.unsqueeze(-1) for hit in hits]
+            finite = torch.isfinite(torch.stack(list(losses.values()))).all(dim=0)
+            losses = {name: torch.where(finite, loss, 0) for name, loss in losses.items()}
+            hits = {name: hit & finite.unsqueeze(-1) for name, hit in hits.items()}
             count = finite.sum()
-        sums = [n_rows * loss.sum() for loss in losses] + [hit.sum() for hit in hits]
+        sums = [n_rows * loss.sum() for loss in losses.values()]
+        sums += [hit.sum() for hit in hits.values()]
         self._sums = self._sums + torch.stack(sums)
         self._weight += count * n_rows
+        self._keys = [*losses, *hits]
 
     def read(self, domain_weight):
         """Return the averages, by the name that they have in the history."""
         if self._steps:
             self._add_up()
-        values = (self._sums / self._weight).tolist()
-        total = values[0] + (domain_weight * values[1] if len(values) > 1 else 0)
-        names = ("train_loss", "label_loss", "domain_loss", "domain_accuracy")
-        return dict(zip(names, [total, *values], strict=False))
+        record = dict(zip(self._keys, (self._sums / self._weight).tolist(), strict=True))
+        total = record["label_loss"] + record.pop(_WEIGHTED, 0)
+        if "domain_loss" in record:
+            total += domain_weight * record["domain_loss"]
+        return {"train_loss": total, **record}
 
 
 def _argmax(values):

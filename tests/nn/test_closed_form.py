@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sk_dann.nn import (
+    CentralMomentDiscrepancy,
     ClosedFormStep,
     DANNLoss,
+    InformationMaximization,
     LossTerms,
     MemberDropout,
+    MinimumClassConfusion,
+    MultilinearMap,
     SparseBatch,
+    Term,
     isolated_random_state,
     make_network,
 )
@@ -44,7 +49,8 @@ def _autograd(network, criterion, X, reversal, y, *rows):
     """Return the terms and the gradients by name, as plain modules give them."""
     network = copy.deepcopy(network)
     _lend_generators(network)
-    terms = criterion(network(X, reversal, n_source=y.shape[-1]), y, *rows)
+    n_source = None if criterion.needs_target_logits else y.shape[-1]
+    terms = criterion(network(X, reversal, n_source=n_source), y, *rows)
     terms.total.backward()
     return terms.detach(), {name: p.grad for name, p in network.named_parameters()}
 
@@ -114,6 +120,150 @@ def test_gradients_are_autograds(
         y = torch.arange(6 * n_members).view(n_members, 6) % 3
     weights = weight, weight, target_weight
     _check(network, DANNLoss(domain_weight), X, reversal, y, domain, *weights)
+
+
+class Constant(Term):
+    def forward(self, step):
+        return step.class_shares.new_zeros(len(step.target_logits))
+
+
+TERMS = {
+    "information": [InformationMaximization(0.7)],
+    "confusion": [MinimumClassConfusion(0.5, temperature=1.5)],
+    "moments": [CentralMomentDiscrepancy(2.0, n_moments=3)],
+    "all": [CentralMomentDiscrepancy(0.3), InformationMaximization(2.0), MinimumClassConfusion()],
+    "constant": [Constant()],
+}
+
+
+def _rand(*shape):
+    generator = torch.Generator().manual_seed(4)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def _shares(n_members=None):
+    rows = () if n_members is None else (n_members,)
+    shares = _rand(2, *rows, 3) + 0.1
+    return shares / shares.sum(dim=-1, keepdim=True)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+@given(
+    n_sources=st.integers(0, 2),
+    label_hidden=st.lists(st.integers(1, 3), max_size=1),
+    activation=st.sampled_from(["logistic", "relu"]),
+    dropout=st.sampled_from([0.0, 0.4]),
+    reversal=st.sampled_from([0.0, 0.3]),
+    sparse=st.booleans(),
+    weighted=st.sampled_from([None, "shared", "by member"]),
+    shares=st.sampled_from([None, "shared", "by member"]),
+)
+def test_gradients_of_terms_are_autograds(
+    terms, n_sources, label_hidden, activation, dropout, reversal, sparse, weighted, shares
+):
+    network = _network(
+        n_sources,
+        n_members=3,
+        label_hidden_layer_sizes=tuple(label_hidden),
+        activation=activation,
+        dropout=dropout,
+    )
+    criterion = DANNLoss(terms=TERMS[terms])
+    if shares is not None:
+        criterion.set_class_shares(*_shares(3 if shares == "by member" else None))
+    X, y, domain = _batch(n_sources or 1)
+    if sparse:
+        X = SparseBatch.from_dense(X * (X > 0))
+    weights = None, None, None
+    if weighted is not None:
+        rows = () if weighted == "shared" else (3,)
+        weights = [_rand(*rows, n) for n in (6, 6, 5)]
+    factors = [0.5 + i for i in range(len(TERMS[terms]))]
+    _check(network, criterion, X, reversal, y, domain, *weights, factors)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_terms_of_some_members_are_their_part_of_all(terms):
+    network = _network(n_members=4, hidden_layer_sizes=(6, 6), dropout=0.5, activation="logistic")
+    criterion = DANNLoss(terms=TERMS[terms])
+    criterion.set_class_shares(*_shares(4))
+    _check_part(network, criterion, (None, _rand(4, 6), _rand(4, 5)))
+
+
+def _check_part(network, criterion, weights):
+    """Compare members 1 and 2, what they drop left out, with their part of all four."""
+    X, y, domain = _batch()
+    rows = y, domain, *weights
+    _lend_generators(network)
+    everyone = ClosedFormStep(network, criterion)
+    masks = everyone.draw_masks()
+    masks = [mask if mask is None else mask[:1].expand_as(mask) for mask in masks]
+    whole = everyone(X, 0.5, *rows, masks=masks).evaluate()
+    some = ClosedFormStep(network, criterion, slice(1, 3), alike=True)
+    part = some(X, 0.5, *rows, masks=masks).evaluate()
+    for found, expected in zip(some.gradients, everyone.gradients, strict=True):
+        torch.testing.assert_close(found, expected[1:3], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(part.domain, whole.domain[1:3])
+    torch.testing.assert_close(part.extra, whole.extra[:, 1:3])
+    torch.testing.assert_close(part.extra_total, whole.extra_total[1:3])
+
+
+@given(
+    kind=st.sampled_from([None, "multilinear", "randomized"]),
+    entropy_weighting=st.booleans(),
+    with_terms=st.booleans(),
+    n_sources=st.integers(1, 2),
+    label_hidden=st.lists(st.integers(1, 3), max_size=1),
+    domain_hidden=st.lists(st.integers(1, 3), max_size=2),
+    activation=st.sampled_from(["tanh", "relu"]),
+    dropout=st.sampled_from([0.0, 0.4]),
+    domain_weight=st.sampled_from([1.0, 0.2]),
+    sparse=st.booleans(),
+    weighted=st.sampled_from([None, "shared", "by member"]),
+)
+def test_gradients_of_the_conditional_game_are_autograds(
+    kind, entropy_weighting, with_terms, n_sources, label_hidden, domain_hidden, activation,
+    dropout, domain_weight, sparse, weighted,
+):  # fmt: skip
+    network = _network(
+        n_sources,
+        n_members=3,
+        label_hidden_layer_sizes=tuple(label_hidden),
+        domain_hidden_layer_sizes=tuple(domain_hidden),
+        activation=activation,
+        dropout=dropout,
+        conditioning=kind,
+        n_random_features=7,
+    )
+    terms = TERMS["all"] if with_terms else ()
+    criterion = DANNLoss(domain_weight, terms, entropy_weighting=entropy_weighting)
+    assert ClosedFormStep.supports(network, criterion)
+    X, y, domain = _batch(n_sources)
+    if sparse:
+        X = SparseBatch.from_dense(X * (X > 0))
+    weights = None, None, None
+    if weighted is not None:
+        rows = () if weighted == "shared" else (3,)
+        weights = [_rand(*rows, n) for n in (6, 6, 5)]
+    _check(network, criterion, X, 0.3, y, domain, *weights)
+
+
+@pytest.mark.parametrize("kind", ["multilinear", "randomized"])
+def test_the_conditional_game_of_some_members_is_their_part_of_all(kind):
+    network = _network(
+        n_members=4, hidden_layer_sizes=(6, 6), dropout=0.5, conditioning=kind, n_random_features=7
+    )
+    weight = None, _rand(4, 6), _rand(4, 5)
+    _check_part(network, DANNLoss(terms=TERMS["all"], entropy_weighting=True), weight)
+
+
+def test_a_conditioning_of_ones_own_is_not_supported():
+    class Own(MultilinearMap):
+        pass
+
+    network = _network(conditioning="multilinear")
+    network.conditioning = Own(4, 3)
+    assert not ClosedFormStep.supports(network, DANNLoss())
 
 
 def test_members_may_have_a_lambda_each():
@@ -226,9 +376,17 @@ def test_terms_of_many_steps_are_those_of_each(n_sources):
     network = _network(n_sources)
     X, y, domain = _batch(n_sources or 1, n_target=5 if n_sources else 0)
     step = ClosedFormStep(network, DANNLoss(0.5))
-    terms = [step(X * factor, 1.0, y, domain) for factor in (1.0, 2.0, 3.0)]
+    _check_stacked([step(X * factor, 1.0, y, domain) for factor in (1.0, 2.0, 3.0)])
+    if n_sources:
+        step = ClosedFormStep(network, DANNLoss(0.5, TERMS["all"]))
+        stacked = _check_stacked([step(X * factor, 1.0, y, domain) for factor in (1.0, 2.0, 3.0)])
+        assert stacked.extra.shape == (3, 3, 2)
+
+
+def _check_stacked(terms):
     stacked = ClosedFormTerms.stack(terms)
     expected = LossTerms.stack([each.evaluate() for each in terms])
     for one, other in zip(stacked, expected, strict=True):
         torch.testing.assert_close(one, other)
     assert stacked.label.shape == (3, 2)
+    return stacked
