@@ -99,7 +99,8 @@ class Sums:
         """Turn the products into A, in place, and return v."""
         matrix = self.products
         squares = matrix.diagonal()
-        penalty = kept * (1 - kept) * squares + squares.dtype.type(alpha)
+        with np.errstate(over="ignore"):
+            penalty = kept * (1 - kept) * squares + squares.dtype.type(alpha)
         # A column of zeros learns nothing and is reconstructed as zero, exactly, even if alpha=0.
         penalty[squares == 0] = 1
         cross = penalty if self.cross is None else self.cross
