@@ -78,7 +78,8 @@ class Sums:
         ValueError
             If sums overflow, or rounding errors exceed the noise and the ridge term.
         """
-        kept = 1 - noise
+        # A Python float, which makes no float64 of float32 arrays.
+        kept = 1 - float(noise)
         penalty = self._prepare(kept, alpha)
         mean = (self.total / self.n_rows).astype(self.products.dtype)
         if self.cross is not None:
@@ -89,29 +90,30 @@ class Sums:
             # solution at half the price: Wᵀ = (I - A⁻¹ diag(v)) / q.
             target_mean = mean
             coef = _inverse_of_factor(self._factor())
-            coef *= (-penalty / kept).astype(coef.dtype)
-            coef[np.diag_indices_from(coef)] += coef.dtype.type(1 / kept)
+            coef *= -penalty / kept
+            coef[np.diag_indices_from(coef)] += 1 / kept
         del self.products, self.cross
-        return coef, target_mean - coef.dtype.type(kept) * (mean @ coef)
+        return coef, target_mean - kept * (mean @ coef)
 
     def _prepare(self, kept, alpha):
         """Turn the products into A, in place, and return v."""
         matrix = self.products
-        squares = matrix.diagonal().astype(np.float64)
-        cross = squares if self.cross is None else self.cross
-        if not (np.isfinite(squares).all() and np.isfinite(cross).all()):
-            raise ValueError(
-                f"Sums of squares over the rows of X, or of X_tgt, overflow in {matrix.dtype}. "
-                "Scale the columns down."
-            )
-        penalty = kept * (1 - kept) * squares + alpha
+        squares = matrix.diagonal()
+        with np.errstate(over="ignore"):
+            penalty = kept * (1 - kept) * squares + squares.dtype.type(alpha)
         # A column of zeros learns nothing and is reconstructed as zero, exactly, even if alpha=0.
         penalty[squares == 0] = 1
-        matrix *= matrix.dtype.type(kept**2)
+        cross = penalty if self.cross is None else self.cross
+        if not (np.isfinite(penalty).all() and np.isfinite(cross).all()):
+            raise ValueError(
+                "Sums of squares over the rows of X (and X_tgt), or alpha, overflow in "
+                f"{matrix.dtype}. Scale the columns down."
+            )
+        matrix *= kept**2
         (syr,) = get_blas_funcs(("syr",), (matrix,))
         mean = (self.total * (kept / np.sqrt(self.n_rows))).astype(matrix.dtype)
         syr(-1.0, mean, a=matrix, lower=1, overwrite_a=1)
-        matrix[np.diag_indices_from(matrix)] += penalty.astype(matrix.dtype)
+        matrix[np.diag_indices_from(matrix)] += penalty
         return penalty
 
     def _factor(self):
@@ -126,7 +128,7 @@ class Sums:
 
     def _solve(self, kept, target_mean):
         self.cross -= np.outer(self.total.astype(target_mean.dtype), target_mean)
-        self.cross *= self.cross.dtype.type(kept)
+        self.cross *= kept
         (potrs,) = get_lapack_funcs(("potrs",), (self.products,))
         return np.ascontiguousarray(potrs(self._factor(), self.cross, lower=1)[0])
 

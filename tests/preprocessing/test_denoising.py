@@ -90,8 +90,10 @@ def test_large_means_do_no_harm():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_overflow_is_refused(container, dtype):
     X = container(np.array([[1, 2], [np.finfo(dtype).max / 2, 1]], dtype=dtype))
-    with pytest.raises(ValueError, match=rf"Sums of squares .* of X, .* {X.dtype}.*Scale"):
+    with pytest.raises(ValueError, match=rf"Sums of squares .* of X .* {X.dtype}.*Scale"):
         learn(X)
+    with pytest.raises(ValueError, match=f"alpha, overflow in {X.dtype}"):
+        learn(container(np.ones((2, 2), dtype)), alpha=2.0 * float(np.finfo(dtype).max))
 
 
 def test_less_noise_than_rounding_errors_is_refused():
