@@ -355,7 +355,7 @@ def test_names_of_classes_do_not_matter(estimator, data):
 
 
 @pytest.mark.parametrize(
-    "estimator", [*ESTIMATORS, SEARCH, MarginalizedStackedDenoisingAutoencoder()]
+    "estimator", [*NETWORKS.values(), SEARCH, MarginalizedStackedDenoisingAutoencoder()]
 )
 def test_parameters_are_only_stored(estimator):
     for name, value in estimator.get_params(deep=False).items():

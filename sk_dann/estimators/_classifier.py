@@ -8,17 +8,14 @@ import numpy as np
 import torch
 from sklearn.base import (
     BaseEstimator,
-    ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..domains import split_sample_domain
 from ..exceptions import warn_user
 from ..shift import class_shares, move_posterior
 from ..training import (
@@ -42,10 +39,10 @@ from ._assembly import (
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._guard import FirstLook, warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
+from ._prediction import PredictionMixin
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
     check_domains,
-    check_labels,
     check_rows,
     check_source,
     check_terms,
@@ -60,7 +57,7 @@ class DANNClassifier(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    ClassifierMixin,
+    PredictionMixin,
     BaseEstimator,
 ):
     r"""Domain-adversarial neural network classifier.
@@ -268,7 +265,6 @@ class DANNClassifier(
         "X_val": True,
         "y_val": True,
     }
-    __metadata_request__score = {"sample_domain": True}
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -525,7 +521,7 @@ class DANNClassifier(
         return values
 
     def predict_log_proba(self, X):
-        """Logarithms of the class probabilities.
+        """Logarithms of the class probabilities, averaged over the `n_estimators` networks.
 
         Parameters
         ----------
@@ -580,53 +576,6 @@ class DANNClassifier(
             )
         return np.exp(self._source_only.log_proba(check_rows(self, X)))
 
-    def predict_proba(self, X):
-        """Class probabilities, averaged over the `n_estimators` networks.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        log_proba = self.predict_log_proba(X)
-        return np.exp(log_proba, out=log_proba)
-
-    def decision_function(self, X):
-        """Confidence scores of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Two classes: the log-odds of ``classes_[1]``, so positive where it is predicted.
-            More: the log-probability of each class.
-        """
-        log_proba = self.predict_log_proba(X)
-        if len(self.classes_) == 2:
-            return log_proba[:, 1] - log_proba[:, 0]
-        return log_proba
-
-    def predict(self, X):
-        """Predict classes, of target rows or of source rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        positions = self.predict_log_proba(X).argmax(axis=1)
-        return self.classes_[positions]
-
     def predict_domain_proba(self, X):
         """Probabilities of the domains, as the domain classifier sees the adapted features.
 
@@ -673,31 +622,6 @@ class DANNClassifier(
             The features of all networks side by side.
         """
         return self._infer(X, member_features)
-
-    def score(self, X, y, sample_weight=None, *, sample_domain=None):
-        """Accuracy of the predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        sample_domain : array-like of int of shape (n_samples,), default=None
-            If given, only source rows (positive numbers) are scored: the labels of target rows
-            are placeholders.
-
-        Returns
-        -------
-        float
-        """
-        if sample_domain is None:
-            return super().score(X, y, sample_weight)
-        predicted = self.predict(X)
-        rows, _ = split_sample_domain(sample_domain, len(predicted), need_target=False)
-        labels = check_labels(self, y, len(predicted), rows)
-        if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight)[rows]
-        return accuracy_score(labels, predicted[rows], sample_weight=sample_weight)
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import (
     BaseEstimator,
-    ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
@@ -30,6 +29,7 @@ from ._candidates import REVERSE_VALIDATION, score_candidates
 from ._classifier import DANNClassifier
 from ._folds import make_folds
 from ._member_training import DIVERGED
+from ._prediction import PredictionMixin
 from ._validation import check_weights
 
 _LAMBDAS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0)
@@ -45,7 +45,7 @@ _NOT_IN_GRID = {
 
 
 class DANNClassifierCV(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictionMixin, BaseEstimator
 ):
     r"""Domain-adversarial neural network whose hyper-parameters are chosen without target labels.
 
@@ -180,7 +180,6 @@ class DANNClassifierCV(
     """
 
     __metadata_request__fit = {"X_tgt": True, "sample_domain": True}
-    __metadata_request__score = {"sample_domain": True}
 
     _parameter_constraints: dict = {
         "estimator": [DANNClassifier, None],
@@ -334,35 +333,8 @@ class DANNClassifierCV(
         self.lambda_adapt_, self.alpha_ = params[best]["lambda_adapt"], params[best]["alpha"]
         self.best_score_ = float(next(iter(by_fold.values())).reshape(len(params), -1)[best].mean())
 
-    def predict(self, X):
-        """Predict classes, by the network that is trained on all rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return self._best().predict(X)
-
-    def predict_proba(self, X):
-        """Class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        return self._best().predict_proba(X)
-
     def predict_log_proba(self, X):
-        """Logarithms of the class probabilities.
+        """Logarithms of the class probabilities, by the network that is trained on all rows.
 
         Parameters
         ----------
@@ -373,19 +345,6 @@ class DANNClassifierCV(
         ndarray of shape (n_samples, n_classes)
         """
         return self._best().predict_log_proba(X)
-
-    def decision_function(self, X):
-        """Confidence scores of the classes, see :meth:`DANNClassifier.decision_function`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        return self._best().decision_function(X)
 
     def transform(self, X):
         """Map rows to the domain-invariant features.
@@ -399,23 +358,6 @@ class DANNClassifierCV(
         ndarray of shape (n_samples, n_estimators * hidden_layer_sizes[-1])
         """
         return self._best().transform(X)
-
-    def score(self, X, y, sample_weight=None, *, sample_domain=None):
-        """Accuracy of the predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-        sample_domain : array-like of int of shape (n_samples,), default=None
-            If given, only source rows (positive numbers) are scored.
-
-        Returns
-        -------
-        float
-        """
-        return self._best().score(X, y, sample_weight, sample_domain=sample_domain)
 
     def _best(self):
         check_is_fitted(self, "best_params_")

@@ -1,5 +1,6 @@
-"""Transformers that learn from both domains; they know nothing of labels, nor of networks."""
+"""Transformers that learn from two domains; they know nothing of networks."""
 
+from ._correlation_ratio import CorrelationRatioScaler
 from ._msda import MarginalizedStackedDenoisingAutoencoder
 
-__all__ = ["MarginalizedStackedDenoisingAutoencoder"]
+__all__ = ["CorrelationRatioScaler", "MarginalizedStackedDenoisingAutoencoder"]
