@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sk_dann import DANNClassifier
+from sk_dann import CDANClassifier, DANNClassifier
+from sk_dann.nn import CentralMomentDiscrepancy, InformationMaximization, MinimumClassConfusion
 
 ARGUMENTS = ("X", "y", "X_tgt", "X_val", "y_val", "sample_domain", "sample_weight")
 
@@ -130,6 +131,12 @@ def weights(draw, n):
     return spoilt[draw(st.integers(0, len(spoilt) - 1))]
 
 
+TERMS = [
+    [InformationMaximization(), MinimumClassConfusion()],
+    [CentralMomentDiscrepancy(schedule="constant")],
+    [InformationMaximization(1e30), CentralMomentDiscrepancy(n_moments=30)],
+    [InformationMaximization],
+]
 parameters = st.fixed_dictionaries(
     {},
     optional={
@@ -149,6 +156,15 @@ parameters = st.fixed_dictionaries(
         "device": st.sampled_from(["cpu", "auto", "abacus", "cuda:77"]),
         "feature_extractor": st.sampled_from([None, int, "x"]),
         "callbacks": st.sampled_from([None, [], [1], "x"]),
+        "terms": st.sampled_from([None, [], [1], "x", *TERMS]),
+    },
+)
+conditioning = st.fixed_dictionaries(
+    {},
+    optional={
+        "conditioning": st.sampled_from(["auto", "multilinear", "randomized", None]),
+        "n_random_features": st.sampled_from([1, 5, 0, 2.5]),
+        "entropy_weighting": st.sampled_from([False, None]),
     },
 )
 
@@ -167,13 +183,16 @@ def calls(draw):
         fit["X_val"], fit["y_val"] = draw(matrices(m, d)), draw(labels(m))
     if draw(st.integers(0, 20)) == 0:
         fit["sample_domain"] = draw(marks(n))
-    return draw(parameters), fit, draw(matrices(m, d))
+    kind, params = DANNClassifier, draw(parameters)
+    if draw(st.integers(0, 3)) == 0:
+        kind, params = CDANClassifier, {**params, **draw(conditioning)}
+    return kind, params, fit, draw(matrices(m, d))
 
 
 @given(calls())
 def test_a_call_ends_in_a_usable_model_or_in_an_error_that_names_the_argument(call):
-    params, fit, X_new = call
-    clf = DANNClassifier(**{"hidden_layer_sizes": (3,), "max_iter": 2, **params})
+    kind, params, fit, X_new = call
+    clf = kind(**{"hidden_layer_sizes": (3,), "max_iter": 2, **params})
     with warnings.catch_warnings():
         # What data like these deserve; the tests of bad input look at each.
         warnings.simplefilter("ignore")

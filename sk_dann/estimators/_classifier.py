@@ -221,6 +221,7 @@ class DANNClassifier(
 
     See Also
     --------
+    CDANClassifier : The domain classifier sees features and class predictions together.
     sk_dann.model_selection.SourceKFold : Folds of the source rows, for cross-validation.
     sklearn.neural_network.MLPClassifier : The same kind of network without a target.
 

@@ -6,9 +6,10 @@ trained as one, sharing their batches.
 
 from ._closed_form import ClosedFormStep
 from ._conditioning import MultilinearMap, RandomizedMap
+from ._criterion import DANNLoss, LossTerms
 from ._gradient_reversal import GradientReversal, gradient_reversal
 from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
-from ._losses import DANNLoss, LossTerms, average_members, domain_log_proba, domain_loss, label_loss
+from ._losses import average_members, domain_log_proba, domain_loss, label_loss
 from ._members import Members
 from ._network import DANNNetwork, NetworkOutput, make_network
 from ._random import MemberGenerators, isolated_random_state
@@ -21,15 +22,17 @@ from ._stacking import (
     stack_members,
     view_members,
 )
+from ._term_losses import (
+    central_moment_discrepancy,
+    class_confusion_loss,
+    information_maximization_loss,
+)
 from ._terms import (
     CentralMomentDiscrepancy,
     InformationMaximization,
     MinimumClassConfusion,
     Term,
     TermInput,
-    central_moment_discrepancy,
-    class_confusion_loss,
-    information_maximization_loss,
 )
 
 __all__ = [

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from ._closed_form_losses import ClosedFormTerms, RowTargets, cross_entropy
 from ._conditioning import MultilinearMap, RandomizedMap
-from ._losses import DANNLoss
+from ._criterion import DANNLoss
 from ._network import DANNNetwork, NetworkOutput
 from ._perceptron import Perceptron, is_perceptron
 from ._rows import weigh_by_certainty
@@ -152,7 +152,8 @@ class ClosedFormStep:
             reversed_grad.narrow(2, 0, grad.shape[2]).add_(grad)
             grad = reversed_grad
         self._features.backward(grad, features_saved, to_input=False)
-        self._last_output = features, label_logits, domain_logits
+        wanted = label_logits if self._criterion.needs_target_logits else source_logits
+        self._last_output = features, wanted, domain_logits
         return ClosedFormTerms(label, adversarial, extra, self._criterion.domain_weight)
 
     @property

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._losses import LossTerms
+from ._criterion import LossTerms
 
 
 class ClosedFormTerms:

@@ -5,6 +5,7 @@ linear in the features, so their gradient is the transposed map. They are writte
 of shape (K, h, n), the rows last, as `ClosedFormStep` has them.
 """
 
+import copy
 import math
 
 import torch
@@ -15,10 +16,16 @@ _MANY_PRODUCTS = 4096
 
 
 class ConditioningMap(nn.Module):
-    """What both maps have in common: how modules call them."""
+    """What both maps have in common."""
 
     def forward(self, features: Tensor, proba: Tensor) -> Tensor:
         return self.map(features.transpose(1, 2), proba.transpose(1, 2)).transpose(1, 2)
+
+    def of_members(self, members: slice) -> "ConditioningMap":
+        """Return the map of some members, a view of this one."""
+        part = copy.copy(self)
+        part._buffers = {name: values[members] for name, values in self._buffers.items()}
+        return part
 
 
 class MultilinearMap(ConditioningMap):
@@ -67,10 +74,6 @@ class MultilinearMap(ConditioningMap):
             return None
         first = torch.arange(0, self.n_outputs, self.n_features, device=kept.device)
         return (first.unsqueeze(1) + kept).flatten()
-
-    def of_members(self, members: slice) -> "MultilinearMap":
-        """Return the map of some members."""
-        return self
 
     def extra_repr(self) -> str:
         return f"{self.n_features}, {self.n_classes}"
@@ -148,14 +151,6 @@ class RandomizedMap(ConditioningMap):
     def kept_outputs(self, kept: Tensor | None) -> None:
         """Return None: every output comes from all features."""
         return
-
-    def of_members(self, members: slice) -> "RandomizedMap":
-        """Return the map of some members."""
-        part = RandomizedMap(0, 0, 1)
-        part.n_outputs = self.n_outputs
-        part.feature_matrix = self.feature_matrix[members]
-        part.class_matrix = self.class_matrix[members]
-        return part
 
     def extra_repr(self) -> str:
         n_members, n_outputs, n_features = self.feature_matrix.shape

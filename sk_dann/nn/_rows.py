@@ -21,9 +21,9 @@ def row_shares(weight: Tensor | None, like: Tensor) -> Tensor:
     return (weight / torch.where(total > 0, total, 1)).view(-1, weight.shape[-1])
 
 
-def entropy(log_proba: Tensor) -> Tensor:
+def entropy(proba: Tensor, log_proba: Tensor) -> Tensor:
     """Entropy of each row, in nats: (K, n, C) to (K, n)."""
-    return -(log_proba.exp() * log_proba).sum(dim=-1)
+    return -(proba * log_proba).sum(dim=-1)
 
 
 def certainty_weight(log_proba: Tensor) -> Tensor:
@@ -39,7 +39,8 @@ def certainty_weight(log_proba: Tensor) -> Tensor:
     -------
     Tensor of shape (K, n)
     """
-    return 1 + torch.exp(-entropy(log_proba.detach()))
+    log_proba = log_proba.detach()
+    return 1 + torch.exp(-entropy(log_proba.exp(), log_proba))
 
 
 def weigh_by_certainty(

@@ -106,6 +106,15 @@ def test_random_matrices_follow_the_seed_differ_between_members_and_are_stored()
     assert not any(name.startswith("conditioning") for name, _ in one.named_parameters())
 
 
+@pytest.mark.parametrize("kind", ["multilinear", "randomized"])
+def test_the_map_of_some_members_is_a_view(kind):
+    joined = _make(kind, n_members=3).conditioning
+    features, proba = _draw(3, 5, 4), _draw(3, 5, 3, seed=1).softmax(-1)
+    part, expected = joined.of_members(slice(1, 3)), joined(features, proba)
+    torch.testing.assert_close(part(features[1:], proba[1:]), expected[1:])
+    torch.testing.assert_close(joined(features, proba), expected)
+
+
 def test_labels_start_alike_with_and_without_conditioning():
     networks = [_make(kind) for kind in (None, "multilinear", "randomized")]
     x = _draw(3, 5)

@@ -144,7 +144,7 @@ every_term = pytest.mark.parametrize("loss", TERMS.values(), ids=TERMS)
 def test_gradients_are_numerical_ones(loss, monkeypatch):
     # Weights that depend on the predictions, but pass no gradient, would show in differences.
     monkeypatch.setattr(
-        "sk_dann.nn._terms.certainty_weight",
+        "sk_dann.nn._term_losses.certainty_weight",
         lambda log_proba: torch.linspace(1, 2, 5, dtype=torch.float64).expand(2, 5),
     )
     source, target = _draw(2, 6, 3).requires_grad_(), _draw(2, 5, 3, seed=1).requires_grad_()
