@@ -18,11 +18,16 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_dann import CDANClassifier, DANNClassifier, DANNClassifierCV
+from sk_dann import (
+    BagOfWordsDANNClassifier,
+    CDANClassifier,
+    DANNClassifier,
+    DANNClassifierCV,
+)
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.model_selection import SourceOnlyClassifier
 from sk_dann.nn import CentralMomentDiscrepancy, InformationMaximization, MinimumClassConfusion
-from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder
+from sk_dann.preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 TERMS = [InformationMaximization(), MinimumClassConfusion(0.3), CentralMomentDiscrepancy(0.1)]
@@ -73,6 +78,8 @@ def data():
         CDANClassifier(**RANDOMIZED, max_iter=20),
         DANNClassifierCV(DANNClassifier(max_iter=20), lambdas=[0, 1], cv=2),
         SourceOnlyClassifier(LogisticRegression()),
+        BagOfWordsDANNClassifier(DANNClassifier(max_iter=20)),
+        CorrelationRatioScaler(),
         MarginalizedStackedDenoisingAutoencoder(),
         MarginalizedStackedDenoisingAutoencoder(n_features_to_reconstruct=2, output="last"),
     ]

@@ -39,7 +39,7 @@ from ._assembly import (
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._guard import FirstLook, warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
-from ._prediction import PredictionMixin
+from ._prediction import DecisionMixin
 from ._storage import compare_versions, current_versions, device_here
 from ._validation import (
     check_domains,
@@ -57,7 +57,7 @@ class DANNClassifier(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    PredictionMixin,
+    DecisionMixin,
     BaseEstimator,
 ):
     r"""Domain-adversarial neural network classifier.

@@ -29,7 +29,7 @@ from ._candidates import REVERSE_VALIDATION, score_candidates
 from ._classifier import DANNClassifier
 from ._folds import make_folds
 from ._member_training import DIVERGED
-from ._prediction import PredictionMixin
+from ._prediction import DecisionMixin
 from ._validation import check_weights
 
 _LAMBDAS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0)
@@ -45,7 +45,7 @@ _NOT_IN_GRID = {
 
 
 class DANNClassifierCV(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictionMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DecisionMixin, BaseEstimator
 ):
     r"""Domain-adversarial neural network whose hyper-parameters are chosen without target labels.
 

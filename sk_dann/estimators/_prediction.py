@@ -29,24 +29,6 @@ class PredictionMixin(ClassifierMixin):
         log_proba = self.predict_log_proba(X)
         return np.exp(log_proba, out=log_proba)
 
-    def decision_function(self, X):
-        """Confidence scores of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Two classes: the log-odds of ``classes_[1]``, so positive where it is predicted.
-            More: the log-probability of each class.
-        """
-        log_proba = self.predict_log_proba(X)
-        if len(self.classes_) == 2:
-            return log_proba[:, 1] - log_proba[:, 0]
-        return log_proba
-
     def predict(self, X):
         """Predict classes, of target rows or of source rows.
 
@@ -85,3 +67,25 @@ class PredictionMixin(ClassifierMixin):
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[rows]
         return accuracy_score(labels, predicted[rows], sample_weight=sample_weight)
+
+
+class DecisionMixin(PredictionMixin):
+    """And confidence scores; scikit-learn's checks want those of all numbers, counts or not."""
+
+    def decision_function(self, X):
+        """Confidence scores of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: the log-odds of ``classes_[1]``, so positive where it is predicted.
+            More: the log-probability of each class.
+        """
+        log_proba = self.predict_log_proba(X)
+        if len(self.classes_) == 2:
+            return log_proba[:, 1] - log_proba[:, 0]
+        return log_proba

@@ -56,7 +56,7 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     >>> from sk_dann.preprocessing import CorrelationRatioScaler
     >>> X, y = np.array([[0, 1], [0, 0], [1, 1], [1, 0]]), ["a", "a", "b", "b"]
     >>> CorrelationRatioScaler().fit(X, y).scale_
-    array([3., 1.])
+    array([2., 1.])
     """
 
     # Marks of rows go with X wherever they are passed, as for the classifiers.
