@@ -35,8 +35,7 @@ RANDOMIZED = {"conditioning": "randomized", "n_random_features": 16}
 NETWORKS = {
     "one": DANNClassifier(**QUICK),
     "members": DANNClassifier(**QUICK, n_estimators=3, batch_size=16),
-    "terms": DANNClassifier(**QUICK, terms=TERMS),
-    "conditional": CDANClassifier(**QUICK),
+    "conditional": CDANClassifier(**QUICK, terms=TERMS),
     "conditional members": CDANClassifier(**QUICK, **RANDOMIZED, n_estimators=2, batch_size=16),
 }
 SEARCH = DANNClassifierCV(
@@ -73,9 +72,8 @@ def data():
     [
         DANNClassifier(),
         DANNClassifier(n_estimators=2, max_iter=20),
-        DANNClassifier(terms=TERMS, max_iter=20),
         CDANClassifier(),
-        CDANClassifier(**RANDOMIZED, max_iter=20),
+        CDANClassifier(**RANDOMIZED, terms=TERMS, max_iter=20),
         DANNClassifierCV(DANNClassifier(max_iter=20), lambdas=[0, 1], cv=2),
         SourceOnlyClassifier(LogisticRegression()),
         BagOfWordsDANNClassifier(DANNClassifier(max_iter=20)),
