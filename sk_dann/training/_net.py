@@ -221,7 +221,18 @@ class DANNNet(NeuralNet):
 
     def __getstate__(self):
         # What training holds for its duration goes with no copy.
-        return {**super().__getstate__(), **_NOT_TRAINING}
+        state = {**super().__getstate__(), **_NOT_TRAINING}
+        if self.initialized_:
+            # The instance that skorch was given is the one it trains. By this name it would be
+            # stored a second time, and on the device where it is: a machine without it could not
+            # read that.
+            del state["module"]
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "module" not in state:
+            self.module = self.module_
 
     def snapshot(self):
         """Return a net that predicts like this one does now, whatever becomes of this one."""
@@ -236,8 +247,8 @@ class DANNNet(NeuralNet):
             self.device = device
             self.module_.to(device)
             self.criterion_.to(device)
-            for state in self.optimizer_.state.values():
-                state.update({k: v.to(device) for k, v in state.items() if torch.is_tensor(v)})
+            for held in (*self.optimizer_.state.values(), *self.optimizer_.param_groups):
+                held.update({k: v.to(device) for k, v in held.items() if torch.is_tensor(v)})
         return self
 
     def save_params(self, use_safetensors=False, **files):

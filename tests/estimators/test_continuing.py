@@ -1,5 +1,6 @@
 """Going on where a fit has stopped: warm_start, checkpoints, stored estimators."""
 
+import copy
 import os
 import pickle
 import signal
@@ -16,6 +17,8 @@ from skorch.callbacks import Checkpoint, LoadInitState
 from sk_dann import DANNClassifier
 from sk_dann.estimators import _storage
 from sk_dann.exceptions import NoTargetWarning, StoredElsewhereWarning
+from sk_dann.nn import InformationMaximization
+from sk_dann.training import weight_decay_groups
 
 QUICK = {"hidden_layer_sizes": (6,), "batch_size": 16, "random_state": 0}
 
@@ -220,6 +223,44 @@ def test_moving_a_net_moves_the_optimizer_too(moons):
     tensors = [*net.module_.parameters(), *net.module_.buffers()]
     tensors += [v for state in net.optimizer_.state.values() for v in state.values()]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def _tensors(value, seen):
+    """List the tensors that are found in an object, at any depth."""
+    if id(value) in seen:
+        return []
+    seen[id(value)] = value
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        parts = value.values()
+    elif isinstance(value, list | tuple):
+        parts = value
+    else:
+        parts = [] if isinstance(value, type) else [getattr(value, "__dict__", {})]
+    return [tensor for part in parts for tensor in _tensors(part, seen)]
+
+
+def test_a_stored_net_holds_its_weights_once_and_where_skorch_can_map_them(moons):
+    # On a machine with CUDA the weights in this part would be there, and unreadable elsewhere.
+    clf = DANNClassifier(**QUICK, max_iter=1, terms=[InformationMaximization()]).fit(*moons)
+    assert _tensors(clf.net_, {})
+    assert not _tensors(clf.net_.__getstate__(), {})
+    outside = {name: value for name, value in clf.__getstate__().items() if name != "net_"}
+    assert not _tensors(outside, {})
+    copied = copy.deepcopy(clf.net_)
+    assert copied.module is copied.module_
+    assert not {id(p) for p in copied.module_.parameters()} ^ {
+        id(p) for group in copied.optimizer_.param_groups for p in group["params"]
+    }
+
+
+def test_moving_a_net_of_members_moves_their_weight_decay(moons):
+    decay = weight_decay_groups(np.array([0.1, 0.2]), torch.float64, torch.device("cpu"))
+    net = DANNClassifier(**QUICK, max_iter=1).fit(*moons).net_
+    net.optimizer_.param_groups[0].update(decay[-2][1])
+    net.to(torch.device("meta"))
+    assert net.optimizer_.param_groups[0]["member_decay"].device.type == "meta"
 
 
 def test_unfitted_estimators_are_stored_as_parameters(moons):
