@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sk_dann import DANNClassifier, DANNClassifierCV
 from sk_dann.exceptions import NoTargetWarning
 from sk_dann.model_selection import SourceOnlyClassifier
+from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 ESTIMATORS = [DANNClassifier(**QUICK), DANNClassifier(**QUICK, n_estimators=3, batch_size=16)]
@@ -60,6 +61,8 @@ def data():
         DANNClassifier(n_estimators=2, max_iter=20),
         DANNClassifierCV(DANNClassifier(max_iter=20), lambdas=[0, 1], cv=2),
         SourceOnlyClassifier(LogisticRegression()),
+        MarginalizedStackedDenoisingAutoencoder(),
+        MarginalizedStackedDenoisingAutoencoder(n_features_to_reconstruct=2, output="last"),
     ]
 )
 def test_scikit_learn_checks(estimator, check):
@@ -339,7 +342,9 @@ def test_names_of_classes_do_not_matter(estimator, data):
     np.testing.assert_array_equal(codes.predict_proba(X_tgt), names.predict_proba(X_tgt))
 
 
-@every_estimator
+@pytest.mark.parametrize(
+    "estimator", [*ESTIMATORS, SEARCH, MarginalizedStackedDenoisingAutoencoder()]
+)
 def test_parameters_are_only_stored(estimator):
     for name, value in estimator.get_params(deep=False).items():
         assert getattr(estimator, name) is value

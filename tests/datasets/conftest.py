@@ -9,6 +9,8 @@ import pytest
 class FileServer:
     """Serves `files` (name → bytes) at `url`, logs every GET, misbehaves on request.
 
+    The log is complete by the time a client has its answer; `n_sent` is None if the client left.
+
     `cut_after`: the next answer breaks off after so many bytes (once).
     `pause_after`: the next answer pauses there until `release` is set (once).
     `statuses`: HTTP errors to answer the next requests with.
@@ -55,14 +57,15 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._start_answer(content, entry["range"])
         stop = server.take("cut_after")
         pause = server.take("pause_after")
+        # Before they leave: a client that has them all may look while this thread still waits.
+        entry["n_sent"] = len(content[:stop])
         try:
             if pause is not None:
                 self.wfile.write(content[:pause])
                 server.release.wait(timeout=30)
             self.wfile.write(content[pause:stop])
         except ConnectionError:
-            return
-        entry["n_sent"] = len(content[:stop])
+            entry["n_sent"] = None
 
     def _start_answer(self, content, range_header):
         n_all = len(content)

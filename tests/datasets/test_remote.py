@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_retry_continues_after_a_cut(read, server):
     assert read(n_retries=1) == CONTENT
     first, second = server.log
     assert first["range"] is None
-    assert second["n_sent"] < 500_000
+    assert 0 < second["n_sent"] < 500_000
 
 
 def test_killed_process_leaves_something_to_continue(read, server, path, run_program):
@@ -199,7 +200,8 @@ def test_two_processes_download_each_file_once(server, path, run_program):
 
 def test_retries_wait_twice_as_long_each_time(read, server, monkeypatch, caplog):
     waits = []
-    monkeypatch.setattr(_remote.time, "sleep", waits.append)
+    # Not time.sleep itself, which other threads of the process may be calling.
+    monkeypatch.setattr(_remote, "time", SimpleNamespace(sleep=waits.append))
     server.statuses = [503, 429, 500]
     assert read(n_retries=3, delay=0.5) == CONTENT
     assert waits == [0.5, 1.0, 2.0]
