@@ -14,8 +14,11 @@ import argparse
 import json
 from pathlib import Path
 
+import pandas as pd
 from _amazon_cli import parse_task
+from _paper_distances import draw_distances, means_of, measure_distances
 from _paper_features import FEATURES
+from _paper_moons import LAMBDAS, SETTINGS, draw_moons, fit_moons, measure_moons, summarize_moons
 from _paper_networks import FULL, SMALL
 from _paper_table import format_table, run_table, summarize_table
 from _results import provenance, write_json
@@ -23,6 +26,7 @@ from _tasks import AMAZON_TASKS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "paper.json"
+PICTURES = HERE.parent / "docs"
 
 
 def make_table(args, known):
@@ -39,13 +43,40 @@ def make_table(args, known):
     return found
 
 
-PARTS = {"table": make_table}
+def make_moons(args, known):
+    """Fit both networks of Figure 2 with several seeds, and draw those of the first."""
+    runs = []
+    for seed in range(args.seeds):
+        data, models = fit_moons(seed)
+        runs.append({"seed": seed, "measured": measure_moons(data, models)})
+        if seed == 0:
+            draw_moons(data, models, args.pictures / "paper_moons.png")
+    means = summarize_moons(runs)
+    print(pd.DataFrame(means).to_string(index=False, float_format="%.3f"))
+    settings = {"lambdas": LAMBDAS, "params": SETTINGS}
+    return provenance() | settings | {"means": means, "runs": runs}
+
+
+def make_distances(args, known):
+    """Measure and draw the distances of Figure 3."""
+    if "table" not in known:
+        raise SystemExit("distances takes the parameters that table chose: run table first.")
+    distances = measure_distances(args.tasks, known["table"], args.n_jobs, args.cache)
+    means = means_of(distances)
+    table = pd.DataFrame.from_dict(distances, orient="index")
+    table.loc["mean"] = pd.Series(means)
+    print(table.to_string(float_format="%.2f"))
+    draw_distances(distances, args.pictures / "paper_distances.png")
+    return provenance() | {"means": means, "distances": distances}
+
+
+PARTS = {"table": make_table, "moons": make_moons, "distances": make_distances}
 
 
 def parse_args():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("parts", nargs="*", choices=list(PARTS), metavar="PART")
     parser.add_argument("--small", action="store_true", help="a smaller grid: λ .01, .1, 1")
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=FEATURES)
     parser.add_argument("--tasks", type=parse_task, nargs="+", default=AMAZON_TASKS)
@@ -53,6 +84,7 @@ def parse_args():
     parser.add_argument("--n-jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keeps mSDA's features")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH")
+    parser.add_argument("--pictures", type=Path, default=PICTURES, metavar="FOLDER")
     return parser.parse_args()
 
 
