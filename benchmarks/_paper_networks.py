@@ -15,7 +15,7 @@ from sk_dann.exceptions import AdaptationWarning
 from sk_dann.metrics import reverse_validation_score
 
 METHODS = ("DANN", "NN", "SVM")
-BATCH_SIZE = 64
+BATCH_SIZE = 128
 # Of a step of one row, as the paper takes; a step here is the mean of BATCH_SIZE rows.
 LEARNING_RATES = {"counts": 1e-3, "mSDA": 1e-4}
 HELD_OUT = 0.1
