@@ -14,6 +14,8 @@ PUBLISHED_MODELS = {
     "paper's mSDA+DANN": ("mSDA", "DANN"),
     "WDGRL": ("counts", "WDGRL"),
 }
+# The model that is drawn as a line, beside the published ones.
+_LIMIT = "target-trained"
 _ABOUT_PUBLISHED = {
     "paper's DANN": "Ganin et al. (2016), Table 1: reverse validation",
     "paper's mSDA+DANN": "Ganin et al. (2016), Table 1: reverse validation",
@@ -126,35 +128,30 @@ def draw(summary, models, path):
     from matplotlib.figure import Figure
 
     labels = [label for label in summary if label.startswith("mean of ")]
-    every, rest = labels[0], labels[-1]
+    every = labels[0]
     shown = [name for name in models if ("accuracy", name) in summary[every]]
-    limit = "target-trained"
     rows = sorted(
-        (name for name in shown if name != limit),
+        (name for name in shown if name != _LIMIT),
         key=lambda name: summary[every]["accuracy", name][0],
     )
-    figure = Figure(figsize=(8, 1.6 + 0.32 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(8, 1.9 + 0.32 * len(rows)), layout="constrained")
     ax = figure.subplots()
-    for label, face, shift in ((every, "C0", 0), (rest, "white", 0)):
+    for label, face, shift in ((every, "C0", 0.12), (labels[-1], "white", -0.12)):
         means, errors = np.array([summary[label]["accuracy", name] for name in rows]).T
-        places = np.arange(len(rows)) + shift
-        name = label.removeprefix("mean of ")
         ax.errorbar(
             means,
-            places,
+            np.arange(len(rows)) + shift,
             xerr=np.nan_to_num(errors),
             fmt="o",
             color="C0",
             markerfacecolor=face,
-            label={"all": "all tasks"}.get(name.split()[0], "not used for choosing")
-            + " "
-            + name.split()[-1],
+            label=label,
         )
     ax.set_yticks(range(len(rows)), rows)
-    lines = [(name, summary[every]["published", name][0]) for name in PUBLISHED_MODELS]
-    if limit in shown:
-        lines.append((limit, summary[every]["accuracy", limit][0]))
-    for name, place in lines:
+    lines = {name: summary[every]["published", name][0] for name in PUBLISHED_MODELS}
+    if _LIMIT in shown:
+        lines[_LIMIT] = summary[every]["accuracy", _LIMIT][0]
+    for name, place in lines.items():
         ax.axvline(place, color="0.5", linewidth=1, linestyle="--", zorder=0)
         ax.annotate(
             f"{name} {place:.3f}",
@@ -162,11 +159,11 @@ def draw(summary, models, path):
             xycoords=("data", "axes fraction"),
             xytext=(-2, 3),
             textcoords="offset points",
-            rotation=35,
+            rotation=25,
             fontsize=7,
             color="0.3",
         )
     ax.grid(axis="y", alpha=0.3)
-    ax.set_xlabel("accuracy on the target's test rows, mean over tasks")
-    ax.legend(frameon=False, loc="lower right", fontsize=8)
+    ax.set_xlabel("accuracy on the target's test rows; dashed: means of all tasks")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, dpi=110)
