@@ -91,7 +91,7 @@ def main():
         print("Not installed and left out:", ", ".join(missing))
     made = {**provenance(), "params": args.params, "n_threads": N_THREADS, "n_jobs": args.n_jobs}
     about = {name: {"about": model.about, **made} for name, model in wanted.items()}
-    runs = run_all(args.tasks, range(args.seeds), wanted, args.n_jobs)
+    runs = run_all(args.tasks, range(args.seeds), wanted, args.n_jobs) if wanted else []
     if args.add:
         runs, about = add_earlier(runs, about, args.add)
     order = [name for name in known if name in about]
