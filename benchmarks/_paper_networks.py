@@ -103,16 +103,16 @@ def choose_svm(X_src, y_src, X_tgt, grid, seed):
     return {"C": float(grid.C[int(np.argmax(scores))])}
 
 
-def measure_methods(features, X_src, y_src, X_tgt, X_test, y_test, grid, seed):
-    """Choose, fit and test all methods; return method → numbers."""
+def measure_methods(features, X_src, y_src, X_tgt, X_test, y_test, grid, seed, **params):
+    """Choose, fit and test all methods, networks with `params`; return method → numbers."""
     start = time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=AdaptationWarning):
-        estimator = network(features)
+        estimator = network(features, **params)
         chosen = choose_networks(estimator, X_src, y_src, X_tgt, grid, seed)
         seconds = time.perf_counter() - start
         models = {
-            name: network(features, **params, random_state=seed).fit(X_src, y_src, X_tgt)
-            for name, params in chosen.items()
+            name: network(features, **params | own, random_state=seed).fit(X_src, y_src, X_tgt)
+            for name, own in chosen.items()
         }
     found = {
         name: {"choice_seconds": seconds, "n_iter": len(model.history_)}

@@ -18,7 +18,7 @@ def sides_of(features, pair, cache=None):
     return make(tuple(sorted(pair)))
 
 
-def run_pair(features, tasks, grid, seeds, cache):
+def run_pair(features, tasks, grid, seeds, params, cache):
     """Measure all methods on tasks of one pair of domains; return rows for the table."""
     torch.set_num_threads(1)
     sides = sides_of(features, tasks[0], cache)
@@ -33,12 +33,12 @@ def run_pair(features, tasks, grid, seeds, cache):
     return rows
 
 
-def run_table(features, tasks, grid, seeds, n_jobs, cache=None):
-    """Return a row for each task, seed and method."""
+def run_table(features, tasks, grid, seeds, params, n_jobs, cache=None):
+    """Return a row for each task, seed and method; networks have `params`."""
     pairs = {}
     for task in tasks:
         pairs.setdefault(frozenset(task), []).append(task)
-    jobs = [delayed(run_pair)(features, own, grid, seeds, cache) for own in pairs.values()]
+    jobs = [delayed(run_pair)(features, own, grid, seeds, params, cache) for own in pairs.values()]
     runs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
     progress = tqdm(runs, total=len(jobs), unit="pair", leave=False, disable=None)
     return [row for rows in progress for row in rows]

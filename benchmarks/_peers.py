@@ -50,7 +50,7 @@ def coral(data, seed, classifier=LogisticRegression):
     return skada_pipeline(CORAL, data, seed, base_estimator=classifier())
 
 
-def subspace_alignment(data, seed, n_components=100, classifier=LogisticRegression):
+def subspace_alignment(data, seed, n_components=300, classifier=LogisticRegression):
     """Rotate the principal components of the source into those of the target."""
     from skada import SubspaceAlignment
 
@@ -111,7 +111,7 @@ class _DomainClassifier(nn.Sequential):
         return super().forward(_Reversal.apply(x)).squeeze(1)
 
 
-def skada_dann(data, seed, reg=1.0, own_domain_classifier=False, n_hidden=100):
+def skada_dann(data, seed, reg=0.1, own_domain_classifier=False, n_hidden=100):
     """Train skada's DANN with the network, solver and epochs that DANNClassifier has."""
     from skada.deep import DANN
 
@@ -181,7 +181,7 @@ TRIED = {
     "CORAL": [{}, {"classifier": SVC}],
     "subspace alignment": [
         *({"n_components": n} for n in (30, 100, 300)),
-        {"n_components": 100, "classifier": SVC},
+        {"classifier": SVC},
     ],
     "optimal transport": [
         {"reg_e": 0.1, "reg_cl": 1.0},
@@ -189,7 +189,13 @@ TRIED = {
         {"reg_e": 0.02, "reg_cl": 0.1},
         {"reg_e": 0.01, "reg_cl": 0.1},
     ],
-    "skada DANN": [{"own_domain_classifier": True}, {"reg": 1.0}, {"reg": 0.3}, {"reg": 0.1}],
+    "skada DANN": [
+        {"own_domain_classifier": True},
+        {"reg": 1.0},
+        {"reg": 0.3},
+        {"reg": 0.1},
+        {"reg": 0.03},
+    ],
 }
 
 

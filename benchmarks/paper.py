@@ -33,9 +33,14 @@ def make_table(args, known):
     """Run Table 1 for some kinds of features; those that are not run stay as they are."""
     grid = SMALL if args.small else FULL
     about = {"grid": {name: list(values) for name, values in grid._asdict().items()}}
+    params = {}
+    if args.epochs is not None:
+        params = {"max_iter": args.epochs, "early_stopping": False}
+    about["params"] = params
     found = dict(known.get("table", {}))
     for features in args.features:
-        rows = run_table(features, args.tasks, grid, range(args.seeds), args.n_jobs, args.cache)
+        seeds = range(args.seeds)
+        rows = run_table(features, args.tasks, grid, seeds, params, args.n_jobs, args.cache)
         means = summarize_table(rows)
         found[features] = provenance() | about | {"means": means, "runs": rows}
     print(format_table([row for part in found.values() for row in part["means"]]))
@@ -81,6 +86,7 @@ def parse_args():
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=FEATURES)
     parser.add_argument("--tasks", type=parse_task, nargs="+", default=AMAZON_TASKS)
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 on")
+    parser.add_argument("--epochs", type=int, help="train as many, without early stopping")
     parser.add_argument("--n-jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keeps mSDA's features")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH")
