@@ -9,8 +9,8 @@ a target's rows are for testing.
 from functools import lru_cache
 
 import numpy as np
+from _reviews import load
 from _tasks import Domains
-from amazon import load
 from scipy import ndimage
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import train_test_split

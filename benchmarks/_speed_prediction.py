@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 from _contenders import PLAIN, Estimator
+from _reviews import load
 from _timing import alternate, ratios, spread, versus
 from _workloads import amazon, table
-from amazon import load
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 from torch.nn import functional as F

@@ -53,7 +53,7 @@ def table(n_rows=2000, n_features=20):
 
 def amazon(source="dvd", target="electronics"):
     """Load reviews as tf-idf in CSR, 5000 columns."""
-    from amazon import load
+    from _reviews import load
 
     X_src, y_src, X_tgt, _, _ = load(source, target)
     return Workload(X_src, (y_src > 0).astype(np.int64), X_tgt, n_hidden=50)

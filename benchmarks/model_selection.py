@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _amazon_cli import parse_param
 from _results import provenance
 from _selection_report import draw, print_report, summarize, write_results
 from _selection_tasks import FAMILIES, HALVES, make_tasks
-from amazon import parse_param
 from no_harm import mean_auc
 from tqdm import tqdm
 
