@@ -12,12 +12,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_code_blocks_run_one_after_the_other(capsys):
     blocks = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     namespace = {}
     for block in blocks:
         exec(block, namespace)
-    accuracy, searched, shape, params, score = capsys.readouterr().out.splitlines()
+    accuracy, words, searched, shape, params, score = capsys.readouterr().out.splitlines()
     assert float(accuracy) > 0.7
+    assert float(words) > 0.7
     lambda_adapt, accuracy = (float(number) for number in searched.split())
     assert lambda_adapt > 0
     assert accuracy > 0.75
@@ -32,6 +33,10 @@ def test_code_blocks_run_one_after_the_other(capsys):
         ("logistic regression on the source", "logistic"),
         ("the same network without adaptation", "source-only"),
         (r"\*\*`DANNClassifier\(\)`", "DANN"),
+        (r"\*\*`BagOfWordsDANNClassifier\(denoise=False\)`", "recipe, words"),
+        (r"\*\*`BagOfWordsDANNClassifier\(\)`", "recipe"),
+        ("its networks and features without adaptation", "recipe, λ = 0"),
+        ("logistic regression on the target's own labels", "target-trained"),
     ],
 )
 def test_numbers_are_those_of_the_amazon_benchmark(label, model):
