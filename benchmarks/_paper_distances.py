@@ -88,7 +88,6 @@ def draw_distances(distances, path):
             x, y = ([own[name] for own in shown] for name in (x_name, y_name))
             style = {"facecolor": "C0"} | _STYLES.get(y_name, {})
             ax.scatter(x, y, s=34, edgecolor="C0", label=y_name, zorder=3, **style)
-        _name_points(ax, distances, x_name, y_names[-1])
         ax.axline((0, 0), slope=1, color="0.6", linewidth=1, linestyle="--")
         ax.set(title=title, xlabel=f"proxy A-distance: {x_name}", xlim=_LIMITS, ylim=_LIMITS)
         ax.set_ylabel("proxy A-distance: " + " and ".join(y_names))
@@ -96,20 +95,6 @@ def draw_distances(distances, path):
         if len(y_names) > 1:
             ax.legend(frameon=False, loc="lower left")
     figure.savefig(path, dpi=110)
-
-
-def _name_points(ax, distances, x_name, y_name):
-    for label, own in distances.items():
-        if {x_name, y_name} <= set(own):
-            text = "→".join(name[0].upper() for name in label.split("→"))
-            ax.annotate(
-                text,
-                (own[x_name], own[y_name]),
-                xytext=(4, -7),
-                textcoords="offset points",
-                fontsize=6,
-                color="0.35",
-            )
 
 
 def means_of(distances):
