@@ -145,7 +145,7 @@ def draw(summary, models, path):
             fmt="o",
             color="C0",
             markerfacecolor=face,
-            label=label,
+            label=label.replace("others", "those not used for choosing"),
         )
     ax.set_yticks(range(len(rows)), rows)
     lines = {name: summary[every]["published", name][0] for name in PUBLISHED_MODELS}

@@ -23,6 +23,9 @@ PANELS = (
     ("DANN on mSDA", "counts", ("mSDA", "mSDA+DANN")),
 )
 
+_STYLES = {"mSDA": {"facecolor": "white", "marker": "s"}}
+_LIMITS = (-0.05, 2.05)
+
 
 def chosen_by_table(table, features, seed=0):
     """Return task → parameters that reverse validation chose for DANN."""
@@ -80,41 +83,18 @@ def draw_distances(distances, path):
     """Draw a point for each task: below the diagonal the domains have come closer."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     for ax, (title, x_name, y_names) in zip(figure.subplots(1, 3), PANELS, strict=True):
-        shown = [own for own in distances.values() if {x_name, *y_names} <= set(own)]
-        for y_name, face, marker in zip(
-            y_names, ("white", "C0")[-len(y_names) :], "so"[-len(y_names) :], strict=True
-        ):
+        for y_name in y_names:
+            shown = [own for own in distances.values() if {x_name, y_name} <= set(own)]
             x, y = ([own[name] for own in shown] for name in (x_name, y_name))
-            ax.scatter(
-                x, y, s=34, marker=marker, facecolor=face, edgecolor="C0", label=y_name, zorder=3
-            )
-        _name_points(ax, distances, x_name, y_names[-1])
+            style = {"facecolor": "C0"} | _STYLES.get(y_name, {})
+            ax.scatter(x, y, s=34, edgecolor="C0", label=y_name, zorder=3, **style)
         ax.axline((0, 0), slope=1, color="0.6", linewidth=1, linestyle="--")
-        ax.set(
-            title=title,
-            xlabel=f"proxy A-distance: {x_name}",
-            xlim=(-0.05, 2.05),
-            ylim=(-0.05, 2.05),
-        )
+        ax.set(title=title, xlabel=f"proxy A-distance: {x_name}", xlim=_LIMITS, ylim=_LIMITS)
         ax.set_ylabel("proxy A-distance: " + " and ".join(y_names))
         ax.set_aspect("equal")
-        if len(y_names) > 1 and shown:
-            ax.legend(frameon=False, loc="lower right")
+        if len(y_names) > 1:
+            ax.legend(frameon=False, loc="lower left")
     figure.savefig(path, dpi=110)
-
-
-def _name_points(ax, distances, x_name, y_name):
-    for label, own in distances.items():
-        if {x_name, y_name} <= set(own):
-            text = "→".join(name[0].upper() for name in label.split("→"))
-            ax.annotate(
-                text,
-                (own[x_name], own[y_name]),
-                xytext=(4, -7),
-                textcoords="offset points",
-                fontsize=6,
-                color="0.35",
-            )
 
 
 def means_of(distances):

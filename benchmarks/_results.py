@@ -1,27 +1,36 @@
 """What every benchmark writes beside its numbers, and how it averages them."""
 
+import contextlib
 import json
 import os
 import platform
 import shlex
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 _PACKAGES = ("sk-dann", "torch", "skorch", "scikit-learn", "scipy", "numpy")
 
 
-def provenance():
-    """Return with what, when and how the numbers were made."""
+def provenance(*optional):
+    """Return with what, when and how the numbers were made; `optional` packages may be missing."""
     return {
         "command": shlex.join(["python", *sys.argv]),
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: version(name) for name in _PACKAGES} | _versions_of(optional),
     }
+
+
+def _versions_of(optional):
+    found = {}
+    for name in optional:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def mean_and_error(values):

@@ -89,7 +89,12 @@ def main():
     wanted = {name: known[name] for name in names if known[name].is_installed}
     if missing := sorted(set(names) - set(wanted)):
         print("Not installed and left out:", ", ".join(missing))
-    made = {**provenance(), "params": args.params, "n_threads": N_THREADS, "n_jobs": args.n_jobs}
+    made = {
+        **provenance("skada", "POT"),
+        "params": args.params,
+        "n_threads": N_THREADS,
+        "n_jobs": args.n_jobs,
+    }
     about = {name: {"about": model.about, **made} for name, model in wanted.items()}
     runs = run_all(args.tasks, range(args.seeds), wanted, args.n_jobs) if wanted else []
     if args.add:
