@@ -9,6 +9,7 @@ from _paper_networks import network
 from _paper_table import sides_of
 from joblib import Parallel, delayed
 from matplotlib.figure import Figure
+from torch import nn
 
 from sk_dann.exceptions import AdaptationWarning
 from sk_dann.metrics import proxy_a_distance
@@ -60,9 +61,16 @@ def measure_pair(tasks, chosen, cache):
 
 
 def distance_of_features(features, data, params):
-    """Fit the shallow network and return the distance of its hidden features."""
+    """Fit the shallow network and return the distance of its hidden features.
+
+    The domain classifier starts from zero, as the authors' does: from random weights it drives the
+    domains apart in the direction that they happen to have.
+    """
+    start = nn.Linear(params["hidden_layer_sizes"], 1)
+    for parameter in start.parameters():
+        nn.init.zeros_(parameter)
     with warnings.catch_warnings(action="ignore", category=AdaptationWarning):
-        model = network(features, **params, random_state=0).fit(*data)
+        model = network(features, **params, domain_classifier=start, random_state=0).fit(*data)
     return proxy_a_distance(model.transform(data[0]), model.transform(data[2]))
 
 
