@@ -149,15 +149,12 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         """
         X = check_source(self, X)
         data = check_domains(self, X, y, X_tgt, sample_domain)
-        _check_counts(X, "X")
-        rows, labels, domain = X, data.y, sample_domain
+        rows, labels, domain = _check_counts(X, "X"), data.y, sample_domain
         if X_tgt is not None:
-            _check_counts(data.X_target, "X_tgt")
-            n_source, n_target = X.shape[0], data.X_target.shape[0]
+            parts = [rows, _check_counts(data.X_target, "X_tgt")]
+            n_source, n_target = (part.shape[0] for part in parts)
             stack = sparse.vstack if sparse.issparse(X) else np.vstack
-            rows = stack(
-                [X, data.X_target], **({"format": "csr"} if stack is not np.vstack else {})
-            )
+            rows = stack(parts, **({"format": "csr"} if stack is not np.vstack else {}))
             domain = np.repeat([1, -1], [n_source, n_target])
         if domain is not None:
             # Placeholders that are of the labels' kind, which y need not have.
@@ -216,7 +213,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         """
         check_is_fitted(self, "pipelines_")
         X = check_rows(self, X)
-        _check_counts(X, "X")
+        X = _check_counts(X, "X")
         each = [pipeline.predict_log_proba(X) for pipeline in self.pipelines_.values()]
         return each[0] if len(each) == 1 else log_softmax(np.mean(each, axis=0), axis=1)
 
@@ -228,9 +225,15 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
 
 
 def _check_counts(X, name):
+    """Return the counts with every number stored once, and no zeros: what is stored has a log."""
+    if sparse.issparse(X) and not (X.has_canonical_format and X.data.all()):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
     least = (X.data if sparse.issparse(X) else X).min(initial=0)
     if least < 0:
         raise ValueError(
             f"Negative values in data: {name} must hold counts of words, which are at least 0; "
             f"got {least:.3g}. For other features use DANNClassifier."
         )
+    return X

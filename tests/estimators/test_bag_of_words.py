@@ -154,6 +154,22 @@ def test_the_default_networks_are_those_that_the_documentation_names(counts):
         assert piece in shown
 
 
+def test_how_counts_are_stored_does_not_matter(counts):
+    X, y, X_tgt = counts
+    expected = clone(RECIPE).fit(X, y, X_tgt).predict_proba(X_tgt)
+
+    def spell_out(X):  # all zeros are stored, and all numbers in two halves
+        halves = np.repeat(X.toarray().ravel() / 2, 2)
+        starts = np.arange(0, halves.size + 1, 2 * X.shape[1])
+        columns = np.tile(np.repeat(np.arange(X.shape[1]), 2), X.shape[0])
+        return sparse.csr_matrix((halves, columns, starts), shape=X.shape)
+
+    X, X_tgt = spell_out(X), spell_out(X_tgt)
+    clf = clone(RECIPE).fit(X, y, X_tgt)
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), expected)
+    assert X.nnz == 2 * 60 * 20
+
+
 def test_no_target_is_said_once(counts):
     X, y, X_tgt = counts
     with warnings.catch_warnings(record=True) as caught:
