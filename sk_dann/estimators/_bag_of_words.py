@@ -194,7 +194,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
             if "random_state" in step.get_params():
                 step.set_params(random_state=seed)
         metadata = {} if domain is None else {"sample_domain": domain}
-        with config_context(enable_metadata_routing=True), warnings.catch_warnings():
+        with _own_settings(), warnings.catch_warnings():
             for category in (NoTargetWarning, UntransformedTargetWarning):  # given already
                 warnings.simplefilter("ignore", category)
             return pipeline.fit(rows, labels, **metadata)
@@ -214,7 +214,8 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         check_is_fitted(self, "pipelines_")
         X = check_rows(self, X)
         X = _check_counts(X, "X")
-        each = [pipeline.predict_log_proba(X) for pipeline in self.pipelines_.values()]
+        with _own_settings():
+            each = [pipeline.predict_log_proba(X) for pipeline in self.pipelines_.values()]
         return each[0] if len(each) == 1 else log_softmax(np.mean(each, axis=0), axis=1)
 
     def __sklearn_tags__(self):
@@ -222,6 +223,11 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
+
+
+def _own_settings():
+    """Let arrays go from step to step, whatever the user wants transformers to return."""
+    return config_context(enable_metadata_routing=True, transform_output="default")
 
 
 def _check_counts(X, name):

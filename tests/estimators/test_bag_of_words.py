@@ -213,6 +213,13 @@ def test_what_comes_in_stays_as_it_was_and_storage_keeps_the_bits(counts):
     assert named.feature_names_in_.tolist() == list(frame)
 
 
+def test_output_asked_of_transformers_is_not_that_of_its_steps(counts):
+    expected = clone(RECIPE).fit(*counts).predict_proba(counts[2])
+    with config_context(transform_output="pandas"):
+        found = clone(RECIPE).fit(*counts).predict_proba(counts[2])
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_searches_and_folds(counts):
     rows, labels, domain = stack(*counts)
     grid = {"estimator__lambda_adapt": [0, 1]}
