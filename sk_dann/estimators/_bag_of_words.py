@@ -12,13 +12,14 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import NoTargetWarning, UntransformedTargetWarning
 from ..nn import InformationMaximization, MinimumClassConfusion
 from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 from ._classifier import DANNClassifier
+from ._classifier_cv import DANNClassifierCV
 from ._prediction import PredictionMixin
 from ._validation import check_domains, check_rows, check_source
 
@@ -52,12 +53,12 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A :class:`DANNClassifier`, :class:`CDANClassifier` or :class:`DANNClassifierCV` with the
-        parameters that the networks are to have; a search chooses λ for each sort of features
-        without target labels. None stands for ``DANNClassifier(domain_hidden_layer_sizes=(256,),
-        dropout=0.7, terms=[InformationMaximization(0.1), MinimumClassConfusion(0.3)],
-        n_estimators=8)``. Its own `random_state` is of no account.
+    estimator : DANNClassifier, CDANClassifier or DANNClassifierCV, default=None
+        Has the parameters that the networks are to have; a search chooses λ for each sort of
+        features without target labels. Its own `random_state` is of no account. None stands for
+        ``DANNClassifier(domain_hidden_layer_sizes=(256,), dropout=0.7,
+        terms=[InformationMaximization(0.1), MinimumClassConfusion(0.3)], n_estimators=8)``, but
+        has no nested parameters to be set.
     denoise : bool, default=True
         Whether to train on denoised features too. They are dense, `2 * n_denoised` columns of
         them: it takes about ten times as long as the words alone, and memory for all rows at once.
@@ -104,7 +105,8 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     __metadata_request__fit = {"X_tgt": True, "sample_domain": True}
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "predict_log_proba", "set_params"]), None],
+        # Any other would take the target's rows for labelled ones.
+        "estimator": [DANNClassifier, DANNClassifierCV, None],
         "denoise": ["boolean"],
         "n_denoised": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],

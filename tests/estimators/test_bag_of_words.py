@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.preprocessing import Normalizer, StandardScaler
 
@@ -147,7 +148,7 @@ def test_other_networks(counts, estimator):
 
 def test_the_default_networks_are_those_that_the_documentation_names(counts):
     clf = BagOfWordsDANNClassifier(denoise=False, random_state=0).fit(*counts)
-    described = BagOfWordsDANNClassifier.__doc__.split("None stands for ``")[1].split("``")[0]
+    described = BagOfWordsDANNClassifier.__doc__.split("None stands for")[1].split("``")[1]
     shown = repr(clf.pipelines_["words"][-1].set_params(random_state=None))
     for piece in ("(256,)", "dropout=0.7", "n_estimators=8", "InformationMaximization"):
         assert piece in described
@@ -192,6 +193,8 @@ def test_bad_input_is_named(counts):
         clone(RECIPE).fit(X, y, X_tgt[:, :3])
     with pytest.raises(ValueError, match="n_denoised"):
         clone(RECIPE).set_params(n_denoised=0).fit(X, y, X_tgt)
+    with pytest.raises(ValueError, match="'estimator' parameter"):
+        BagOfWordsDANNClassifier(LogisticRegression()).fit(X, y, X_tgt)
     with pytest.raises(ValueError, match="lambda_adapt"):
         clone(RECIPE).set_params(estimator__lambda_adapt=-1).fit(X, y, X_tgt)
 
