@@ -21,7 +21,7 @@ from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoising
 from ._classifier import DANNClassifier
 from ._classifier_cv import DANNClassifierCV
 from ._prediction import PredictionMixin
-from ._validation import check_domains, check_rows, check_source
+from ._validation import check_domains, check_rows, check_source, encode_classes
 
 # Chosen on the development tasks (benchmarks/README.md has the steps that led here).
 _N_LAYERS, _NOISE = 2, 0.7
@@ -72,7 +72,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     classes_ : ndarray of shape (n_classes,)
     pipelines_ : dict of str to sklearn.pipeline.Pipeline
         ``"words"`` and ``"denoised"``, fitted; each predicts for itself. Their last steps are the
-        trained estimators.
+        trained estimators. After an interrupted `fit`, those that have begun to learn.
     n_features_in_ : int
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Only if the source has column names that are strings.
@@ -162,12 +162,19 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
             # Placeholders that are of the labels' kind, which y need not have.
             labels = np.full(rows.shape[0], data.y[0], dtype=data.y.dtype)
             labels[np.asarray(domain) > 0] = data.y
+        self.classes_, _ = encode_classes(data.y)
         rng = check_random_state(self.random_state)
-        self.pipelines_ = {
-            name: self._train(steps, rows, labels, domain, rng.randint(2**31 - 1))
-            for name, steps in self._features().items()
-        }
-        self.classes_ = self.pipelines_["words"].classes_
+        self.pipelines_ = {}
+        try:
+            for name, steps in self._features().items():
+                self.pipelines_[name] = self._assemble(steps, rng.randint(2**31 - 1))
+                self._train(self.pipelines_[name], rows, labels, domain)
+        except BaseException:
+            # After Ctrl-C too: what has been learned by then can be used.
+            self.pipelines_ = {k: p for k, p in self.pipelines_.items() if _has_learned(p[-1])}
+            if not self.pipelines_:
+                del self.pipelines_
+            raise
         return self
 
     def _features(self):
@@ -187,7 +194,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
             ]
         return features
 
-    def _train(self, steps, rows, labels, domain, seed):
+    def _assemble(self, steps, seed):
         estimator = _default_estimator() if self.estimator is None else clone(self.estimator)
         estimator.set_params(random_state=seed)
         steps = [*steps, ("scale", CorrelationRatioScaler()), ("norm", Normalizer())]
@@ -195,11 +202,14 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         for _, step in steps:
             if "random_state" in step.get_params():
                 step.set_params(random_state=seed)
+        return pipeline
+
+    def _train(self, pipeline, rows, labels, domain):
         metadata = {} if domain is None else {"sample_domain": domain}
         with _own_settings(), warnings.catch_warnings():
             for category in (NoTargetWarning, UntransformedTargetWarning):  # given already
                 warnings.simplefilter("ignore", category)
-            return pipeline.fit(rows, labels, **metadata)
+            pipeline.fit(rows, labels, **metadata)
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities: the mean over both sorts of features.
@@ -225,6 +235,11 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
+
+
+def _has_learned(networks):
+    """Tell whether there are networks to predict with."""
+    return hasattr(networks, "net_") or hasattr(networks, "best_estimator_")
 
 
 def _own_settings():

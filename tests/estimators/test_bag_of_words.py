@@ -1,4 +1,5 @@
 import pickle
+import signal
 import warnings
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.preprocessing import Normalizer, StandardScaler
+from skorch.callbacks import Callback
 
 from sk_dann import (
     BagOfWordsDANNClassifier,
@@ -221,6 +224,49 @@ def test_output_asked_of_transformers_is_not_that_of_its_steps(counts):
     with config_context(transform_output="pandas"):
         found = clone(RECIPE).fit(*counts).predict_proba(counts[2])
     np.testing.assert_array_equal(found, expected)
+
+
+class Interruption(Callback):
+    """Ctrl-C at the end of an epoch, counted over all networks."""
+
+    epochs = 0
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        Interruption.epochs += 1
+        if Interruption.epochs == self.epoch:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("epoch", "names"), [(2, ["words"]), (5, ["words", "denoised"])])
+@pytest.mark.parametrize("again", [False, True], ids=["first", "second fit"])
+def test_an_interrupted_fit_leaves_what_has_been_learned(counts, epoch, names, again, monkeypatch):
+    X, y, X_tgt = counts
+    monkeypatch.setattr(Interruption, "epochs", 0)
+    clf = clone(RECIPE)
+    if again:  # to other columns
+        clf.fit(X[:, :10], y, X_tgt[:, :10])
+    with pytest.raises(KeyboardInterrupt):
+        clf.set_params(estimator__callbacks=[Interruption(epoch)]).fit(X, y, X_tgt)
+    assert list(clf.pipelines_) == names
+    assert np.isfinite(clf.predict_proba(X_tgt)).all()
+    clf.set_params(estimator__callbacks=None).fit(X, y, X_tgt)
+    expected = clone(RECIPE).fit(X, y, X_tgt).predict_proba(X_tgt)
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), expected)
+
+
+def test_a_fit_that_is_interrupted_before_it_learns_leaves_nothing(counts, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    clf = clone(RECIPE).fit(*counts)
+    monkeypatch.setattr(TfidfTransformer, "fit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*counts)
+    with pytest.raises(NotFittedError):
+        clf.predict(counts[2])
 
 
 def test_searches_and_folds(counts):
