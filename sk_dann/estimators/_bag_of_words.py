@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import NoTargetWarning, UntransformedTargetWarning
+from ..exceptions import NoTargetWarning
 from ..nn import InformationMaximization, MinimumClassConfusion
 from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 from ._classifier import DANNClassifier
@@ -205,11 +205,15 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         return pipeline
 
     def _train(self, pipeline, rows, labels, domain):
-        metadata = {} if domain is None else {"sample_domain": domain}
-        with _own_settings(), warnings.catch_warnings():
-            for category in (NoTargetWarning, UntransformedTargetWarning):  # given already
-                warnings.simplefilter("ignore", category)
-            pipeline.fit(rows, labels, **metadata)
+        with _own_settings():
+            if domain is not None:
+                # Stacked, nothing is said a second time. Filters are left alone: fits in other
+                # threads change the same ones, and may restore these.
+                pipeline.fit(rows, labels, sample_domain=domain)
+                return
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoTargetWarning)  # given already
+                pipeline.fit(rows, labels)
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities: the mean over both sorts of features.

@@ -1,6 +1,7 @@
 import pickle
 import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from sk_dann import (
     DANNClassifierCV,
 )
 from sk_dann.datasets import fetch_amazon_reviews
-from sk_dann.exceptions import NoTargetWarning
+from sk_dann.exceptions import NoTargetWarning, UntransformedTargetWarning
 from sk_dann.model_selection import SourceKFold
 from sk_dann.preprocessing import CorrelationRatioScaler
 from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder as MSDA  # noqa: N817
@@ -181,6 +182,24 @@ def test_no_target_is_said_once(counts):
         clf = clone(RECIPE).fit(X, y)
     assert [w.category for w in caught] == [NoTargetWarning]
     assert clf.predict(X_tgt).shape == (50,)
+
+
+def test_fits_in_threads_leave_the_filters_of_warnings(counts):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        fits = [pool.submit(clone(RECIPE).fit, *counts) for _ in range(4)]
+    proba = [fit.result().predict_proba(counts[2]) for fit in fits]
+    assert list(warnings.filters) == before
+    for other in proba[1:]:
+        np.testing.assert_array_equal(other, proba[0])
+
+
+def test_untransformed_target_is_said_once(counts):
+    X, y, X_tgt = counts
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clone(RECIPE).fit(X, y, 50 * X_tgt)
+    assert [w.category for w in caught] == [UntransformedTargetWarning]
 
 
 def test_bad_input_is_named(counts):
