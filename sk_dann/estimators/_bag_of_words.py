@@ -12,15 +12,16 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import NoTargetWarning, UntransformedTargetWarning
+from ..exceptions import NoTargetWarning
 from ..nn import InformationMaximization, MinimumClassConfusion
 from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 from ._classifier import DANNClassifier
+from ._classifier_cv import DANNClassifierCV
 from ._prediction import PredictionMixin
-from ._validation import check_domains, check_rows, check_source
+from ._validation import check_domains, check_rows, check_source, encode_classes
 
 # Chosen on the development tasks (benchmarks/README.md has the steps that led here).
 _N_LAYERS, _NOISE = 2, 0.7
@@ -52,12 +53,12 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        A :class:`DANNClassifier`, :class:`CDANClassifier` or :class:`DANNClassifierCV` with the
-        parameters that the networks are to have; a search chooses λ for each sort of features
-        without target labels. None stands for ``DANNClassifier(domain_hidden_layer_sizes=(256,),
-        dropout=0.7, terms=[InformationMaximization(0.1), MinimumClassConfusion(0.3)],
-        n_estimators=8)``. Its own `random_state` is of no account.
+    estimator : DANNClassifier, CDANClassifier or DANNClassifierCV, default=None
+        Has the parameters that the networks are to have; a search chooses λ for each sort of
+        features without target labels. Its own `random_state` is of no account. None stands for
+        ``DANNClassifier(domain_hidden_layer_sizes=(256,), dropout=0.7,
+        terms=[InformationMaximization(0.1), MinimumClassConfusion(0.3)], n_estimators=8)``, but
+        has no nested parameters to be set.
     denoise : bool, default=True
         Whether to train on denoised features too. They are dense, `2 * n_denoised` columns of
         them: it takes about ten times as long as the words alone, and memory for all rows at once.
@@ -71,7 +72,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     classes_ : ndarray of shape (n_classes,)
     pipelines_ : dict of str to sklearn.pipeline.Pipeline
         ``"words"`` and ``"denoised"``, fitted; each predicts for itself. Their last steps are the
-        trained estimators.
+        trained estimators. After an interrupted `fit`, those that have begun to learn.
     n_features_in_ : int
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Only if the source has column names that are strings.
@@ -104,7 +105,8 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     __metadata_request__fit = {"X_tgt": True, "sample_domain": True}
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "predict_log_proba", "set_params"]), None],
+        # Any other would take the target's rows for labelled ones.
+        "estimator": [DANNClassifier, DANNClassifierCV, None],
         "denoise": ["boolean"],
         "n_denoised": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -149,26 +151,30 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         """
         X = check_source(self, X)
         data = check_domains(self, X, y, X_tgt, sample_domain)
-        _check_counts(X, "X")
-        rows, labels, domain = X, data.y, sample_domain
+        rows, labels, domain = _check_counts(X, "X"), data.y, sample_domain
         if X_tgt is not None:
-            _check_counts(data.X_target, "X_tgt")
-            n_source, n_target = X.shape[0], data.X_target.shape[0]
+            parts = [rows, _check_counts(data.X_target, "X_tgt")]
+            n_source, n_target = (part.shape[0] for part in parts)
             stack = sparse.vstack if sparse.issparse(X) else np.vstack
-            rows = stack(
-                [X, data.X_target], **({"format": "csr"} if stack is not np.vstack else {})
-            )
+            rows = stack(parts, **({"format": "csr"} if stack is not np.vstack else {}))
             domain = np.repeat([1, -1], [n_source, n_target])
         if domain is not None:
             # Placeholders that are of the labels' kind, which y need not have.
             labels = np.full(rows.shape[0], data.y[0], dtype=data.y.dtype)
             labels[np.asarray(domain) > 0] = data.y
+        self.classes_, _ = encode_classes(data.y)
         rng = check_random_state(self.random_state)
-        self.pipelines_ = {
-            name: self._train(steps, rows, labels, domain, rng.randint(2**31 - 1))
-            for name, steps in self._features().items()
-        }
-        self.classes_ = self.pipelines_["words"].classes_
+        self.pipelines_ = {}
+        try:
+            for name, steps in self._features().items():
+                self.pipelines_[name] = self._assemble(steps, rng.randint(2**31 - 1))
+                self._train(self.pipelines_[name], rows, labels, domain)
+        except BaseException:
+            # After Ctrl-C too: what has been learned by then can be used.
+            self.pipelines_ = {k: p for k, p in self.pipelines_.items() if _has_learned(p[-1])}
+            if not self.pipelines_:
+                del self.pipelines_
+            raise
         return self
 
     def _features(self):
@@ -188,7 +194,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
             ]
         return features
 
-    def _train(self, steps, rows, labels, domain, seed):
+    def _assemble(self, steps, seed):
         estimator = _default_estimator() if self.estimator is None else clone(self.estimator)
         estimator.set_params(random_state=seed)
         steps = [*steps, ("scale", CorrelationRatioScaler()), ("norm", Normalizer())]
@@ -196,11 +202,18 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         for _, step in steps:
             if "random_state" in step.get_params():
                 step.set_params(random_state=seed)
-        metadata = {} if domain is None else {"sample_domain": domain}
-        with config_context(enable_metadata_routing=True), warnings.catch_warnings():
-            for category in (NoTargetWarning, UntransformedTargetWarning):  # given already
-                warnings.simplefilter("ignore", category)
-            return pipeline.fit(rows, labels, **metadata)
+        return pipeline
+
+    def _train(self, pipeline, rows, labels, domain):
+        with _own_settings():
+            if domain is not None:
+                # Stacked, nothing is said a second time. Filters are left alone: fits in other
+                # threads change the same ones, and may restore these.
+                pipeline.fit(rows, labels, sample_domain=domain)
+                return
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoTargetWarning)  # given already
+                pipeline.fit(rows, labels)
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities: the mean over both sorts of features.
@@ -216,8 +229,9 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         """
         check_is_fitted(self, "pipelines_")
         X = check_rows(self, X)
-        _check_counts(X, "X")
-        each = [pipeline.predict_log_proba(X) for pipeline in self.pipelines_.values()]
+        X = _check_counts(X, "X")
+        with _own_settings():
+            each = [pipeline.predict_log_proba(X) for pipeline in self.pipelines_.values()]
         return each[0] if len(each) == 1 else log_softmax(np.mean(each, axis=0), axis=1)
 
     def __sklearn_tags__(self):
@@ -227,10 +241,26 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         return tags
 
 
+def _has_learned(networks):
+    """Tell whether there are networks to predict with."""
+    return hasattr(networks, "net_") or hasattr(networks, "best_estimator_")
+
+
+def _own_settings():
+    """Let arrays go from step to step, whatever the user wants transformers to return."""
+    return config_context(enable_metadata_routing=True, transform_output="default")
+
+
 def _check_counts(X, name):
+    """Return the counts with every number stored once, and no zeros: what is stored has a log."""
+    if sparse.issparse(X) and not (X.has_canonical_format and X.data.all()):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
     least = (X.data if sparse.issparse(X) else X).min(initial=0)
     if least < 0:
         raise ValueError(
             f"Negative values in data: {name} must hold counts of words, which are at least 0; "
             f"got {least:.3g}. For other features use DANNClassifier."
         )
+    return X

@@ -81,7 +81,8 @@ class Term(nn.Module):
     def __init__(self, weight: float = 1.0, schedule: str | Callable[[float], float] = "dann"):
         super().__init__()
         _check_number("weight", weight, or_zero=True)
-        if not callable(schedule) and schedule not in SCHEDULES:
+        is_named = isinstance(schedule, str) and schedule in SCHEDULES
+        if not (is_named or callable(schedule)):
             raise ValueError(
                 f"schedule must be one of {sorted(SCHEDULES)} or a callable, got {schedule!r}."
             )

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_array
+from sklearn.utils import check_array, column_or_1d, gen_batches
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from ..domains import select_labels, split_sample_domain
 
 _DTYPES = [np.float64, np.float32]
+# What is held of dense rows in double precision: 32 MiB.
+_CHUNK_NUMBERS = 2**22
 
 
 class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -96,8 +98,12 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         labels = check_array(
             select_labels(y, rows), ensure_2d=False, dtype=None, input_name="y", estimator=self
         )
+        labels = column_or_1d(labels, warn=True)
         check_classification_targets(labels)
-        ratio = _correlation_ratio(X if len(rows) == X.shape[0] else X[rows], labels)
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()  # their squares do not add up
+        ratio = _correlation_ratio(X, rows, labels)
         mean = ratio[ratio > 0].mean() if ratio.any() else 1.0
         self.scale_ = (ratio / mean + self.floor).astype(X.dtype)
         return self
@@ -129,24 +135,31 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return tags
 
 
-def _correlation_ratio(X, y):
-    """Return η of each column; 0 of constant ones."""
+def _correlation_ratio(X, rows, y):
+    """Return η of each column among some rows; 0 of constant ones."""
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    n = len(codes)
-    # One product sums the rows of all classes; in double precision, where sums of squares may
-    # cancel.
-    member = sparse.csr_array((np.ones(n), (codes, np.arange(n))), shape=(len(counts), n))
-    sums = member @ X.astype(np.float64)
-    sums = sums.toarray() if sparse.issparse(sums) else sums
+    n, d = len(rows), X.shape[1]
+    n_rows = 4096 if sparse.issparse(X) else max(1, _CHUNK_NUMBERS // d)
+    sums, squares = np.zeros((len(counts), d)), np.zeros(d)
+    for place in gen_batches(n, n_rows):
+        # In double precision, where sums of squares may cancel; one product sums all classes.
+        chunk, own = X[rows[place]].astype(np.float64), codes[place]
+        entries = np.ones(len(own)), (own, np.arange(len(own)))
+        found = sparse.csr_array(entries, shape=(len(counts), len(own))) @ chunk
+        sums += found.toarray() if sparse.issparse(found) else found
+        if sparse.issparse(chunk):
+            squares += np.bincount(chunk.indices, chunk.data**2, minlength=d)
     mean = sums.sum(axis=0) / n
     if sparse.issparse(X):
-        squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.shape[1])
         total = squares - n * mean**2
         floor = squares
     else:
-        total = np.square(X - mean).sum(axis=0)
+        total = sum(np.square(X[rows[b]] - mean).sum(axis=0) for b in gen_batches(n, n_rows))
         floor = n * mean**2
     between = (counts[:, None] * (sums / counts[:, None] - mean) ** 2).sum(axis=0)
     # What is left of a constant column are rounding errors.
     varies = total > 1e-12 * np.maximum(floor, total)
-    return np.sqrt(np.divide(between, total, out=np.zeros(len(total)), where=varies).clip(0, 1))
+    squared = np.divide(between, total, out=np.zeros(len(total)), where=varies).clip(0, 1)
+    # So is what is left of classes that do not differ: it must not count as a weight in the mean.
+    squared[squared < 1e-14] = 0
+    return np.sqrt(squared)

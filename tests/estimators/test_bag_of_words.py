@@ -1,5 +1,7 @@
 import pickle
+import signal
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -7,9 +9,12 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.preprocessing import Normalizer, StandardScaler
+from skorch.callbacks import Callback
 
 from sk_dann import (
     BagOfWordsDANNClassifier,
@@ -18,7 +23,7 @@ from sk_dann import (
     DANNClassifierCV,
 )
 from sk_dann.datasets import fetch_amazon_reviews
-from sk_dann.exceptions import NoTargetWarning
+from sk_dann.exceptions import NoTargetWarning, UntransformedTargetWarning
 from sk_dann.model_selection import SourceKFold
 from sk_dann.preprocessing import CorrelationRatioScaler
 from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder as MSDA  # noqa: N817
@@ -147,11 +152,27 @@ def test_other_networks(counts, estimator):
 
 def test_the_default_networks_are_those_that_the_documentation_names(counts):
     clf = BagOfWordsDANNClassifier(denoise=False, random_state=0).fit(*counts)
-    described = BagOfWordsDANNClassifier.__doc__.split("None stands for ``")[1].split("``")[0]
+    described = BagOfWordsDANNClassifier.__doc__.split("None stands for")[1].split("``")[1]
     shown = repr(clf.pipelines_["words"][-1].set_params(random_state=None))
     for piece in ("(256,)", "dropout=0.7", "n_estimators=8", "InformationMaximization"):
         assert piece in described
         assert piece in shown
+
+
+def test_how_counts_are_stored_does_not_matter(counts):
+    X, y, X_tgt = counts
+    expected = clone(RECIPE).fit(X, y, X_tgt).predict_proba(X_tgt)
+
+    def spell_out(X):  # all zeros are stored, and all numbers in two halves
+        halves = np.repeat(X.toarray().ravel() / 2, 2)
+        starts = np.arange(0, halves.size + 1, 2 * X.shape[1])
+        columns = np.tile(np.repeat(np.arange(X.shape[1]), 2), X.shape[0])
+        return sparse.csr_matrix((halves, columns, starts), shape=X.shape)
+
+    X, X_tgt = spell_out(X), spell_out(X_tgt)
+    clf = clone(RECIPE).fit(X, y, X_tgt)
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), expected)
+    assert X.nnz == 2 * 60 * 20
 
 
 def test_no_target_is_said_once(counts):
@@ -161,6 +182,24 @@ def test_no_target_is_said_once(counts):
         clf = clone(RECIPE).fit(X, y)
     assert [w.category for w in caught] == [NoTargetWarning]
     assert clf.predict(X_tgt).shape == (50,)
+
+
+def test_fits_in_threads_leave_the_filters_of_warnings(counts):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        fits = [pool.submit(clone(RECIPE).fit, *counts) for _ in range(4)]
+    proba = [fit.result().predict_proba(counts[2]) for fit in fits]
+    assert list(warnings.filters) == before
+    for other in proba[1:]:
+        np.testing.assert_array_equal(other, proba[0])
+
+
+def test_untransformed_target_is_said_once(counts):
+    X, y, X_tgt = counts
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clone(RECIPE).fit(X, y, 50 * X_tgt)
+    assert [w.category for w in caught] == [UntransformedTargetWarning]
 
 
 def test_bad_input_is_named(counts):
@@ -176,6 +215,8 @@ def test_bad_input_is_named(counts):
         clone(RECIPE).fit(X, y, X_tgt[:, :3])
     with pytest.raises(ValueError, match="n_denoised"):
         clone(RECIPE).set_params(n_denoised=0).fit(X, y, X_tgt)
+    with pytest.raises(ValueError, match="'estimator' parameter"):
+        BagOfWordsDANNClassifier(LogisticRegression()).fit(X, y, X_tgt)
     with pytest.raises(ValueError, match="lambda_adapt"):
         clone(RECIPE).set_params(estimator__lambda_adapt=-1).fit(X, y, X_tgt)
 
@@ -195,6 +236,56 @@ def test_what_comes_in_stays_as_it_was_and_storage_keeps_the_bits(counts):
     frame = pd.DataFrame(X.toarray(), columns=[f"w{i}" for i in range(20)])
     named = clone(clf).fit(frame, y, frame)
     assert named.feature_names_in_.tolist() == list(frame)
+
+
+def test_output_asked_of_transformers_is_not_that_of_its_steps(counts):
+    expected = clone(RECIPE).fit(*counts).predict_proba(counts[2])
+    with config_context(transform_output="pandas"):
+        found = clone(RECIPE).fit(*counts).predict_proba(counts[2])
+    np.testing.assert_array_equal(found, expected)
+
+
+class Interruption(Callback):
+    """Ctrl-C at the end of an epoch, counted over all networks."""
+
+    epochs = 0
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        Interruption.epochs += 1
+        if Interruption.epochs == self.epoch:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("epoch", "names"), [(2, ["words"]), (5, ["words", "denoised"])])
+@pytest.mark.parametrize("again", [False, True], ids=["first", "second fit"])
+def test_an_interrupted_fit_leaves_what_has_been_learned(counts, epoch, names, again, monkeypatch):
+    X, y, X_tgt = counts
+    monkeypatch.setattr(Interruption, "epochs", 0)
+    clf = clone(RECIPE)
+    if again:  # to other columns
+        clf.fit(X[:, :10], y, X_tgt[:, :10])
+    with pytest.raises(KeyboardInterrupt):
+        clf.set_params(estimator__callbacks=[Interruption(epoch)]).fit(X, y, X_tgt)
+    assert list(clf.pipelines_) == names
+    assert np.isfinite(clf.predict_proba(X_tgt)).all()
+    clf.set_params(estimator__callbacks=None).fit(X, y, X_tgt)
+    expected = clone(RECIPE).fit(X, y, X_tgt).predict_proba(X_tgt)
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), expected)
+
+
+def test_a_fit_that_is_interrupted_before_it_learns_leaves_nothing(counts, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    clf = clone(RECIPE).fit(*counts)
+    monkeypatch.setattr(TfidfTransformer, "fit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*counts)
+    with pytest.raises(NotFittedError):
+        clf.predict(counts[2])
 
 
 def test_searches_and_folds(counts):

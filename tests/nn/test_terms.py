@@ -280,6 +280,7 @@ def test_a_term_must_return_a_value_a_member():
         (lambda: InformationMaximization(weight=-1), "weight must be a finite number of at least"),
         (lambda: InformationMaximization(weight="1"), "weight must be a finite number of at least"),
         (lambda: InformationMaximization(schedule="linear"), "schedule must be one of"),
+        (lambda: InformationMaximization(schedule=["dann"]), "schedule must be one of"),
         (lambda: MinimumClassConfusion(temperature=0), "temperature must be a finite number above"),
         (lambda: CentralMomentDiscrepancy(n_moments=0), "n_moments must be an integer of at least"),
         (lambda: CentralMomentDiscrepancy(width=math.inf), "width must be a finite number above"),

@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import config_context
+from sklearn.exceptions import DataConversionWarning
 from sklearn.feature_selection import f_classif
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer
@@ -92,8 +95,49 @@ def test_both_ways_through_a_pipeline_are_the_same():
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_columns_that_say_nothing_have_the_floor_whatever_is_rounded():
+    rng = np.random.default_rng(0)
+    same = rng.random(30)
+    X = np.stack([np.repeat([0, 1], 30), np.r_[same, rng.permutation(same)]], axis=1)
+    y = np.repeat([0, 1], 30)
+    for _ in range(5):
+        rows = rng.permutation(60)
+        scale = CorrelationRatioScaler().fit(X[rows], y[rows]).scale_
+        np.testing.assert_array_equal(scale, [2, 1])
+
+
+def test_numbers_stored_in_two_parts_count_as_their_sum():
+    X, y = make_rows()
+    expected = CorrelationRatioScaler().fit(sparse.csr_array(X), y).scale_
+    parts = np.repeat(X.ravel() / 2, 2), np.tile(np.repeat(np.arange(7), 2), 60)
+    halves = sparse.csr_array((*parts, np.arange(0, 841, 14)), shape=X.shape)
+    found = CorrelationRatioScaler().fit(halves, y).scale_
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert halves.nnz == 840
+
+
+def test_fit_holds_chunks_of_dense_rows():
+    X = np.random.default_rng(0).random((10_000, 4000), dtype=np.float32)
+    domain = np.where(np.arange(len(X)) < 9000, 1, -1)
+    tracemalloc.start()
+    CorrelationRatioScaler().fit(X, np.arange(len(X)) % 2, sample_domain=domain)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.75 * X.nbytes
+
+
+def test_labels_in_a_column_are_flattened():
+    X, y = make_rows()
+    expected = CorrelationRatioScaler().fit(X, y).scale_
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        found = CorrelationRatioScaler().fit(X, y[:, None]).scale_
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_bad_input_is_named():
     X, y = make_rows()
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        CorrelationRatioScaler().fit(X, np.stack([y, y], axis=1))
     with pytest.raises(ValueError, match=r"floor.*-1"):
         CorrelationRatioScaler(floor=-1).fit(X, y)
     with pytest.raises(ValueError, match="requires y"):
