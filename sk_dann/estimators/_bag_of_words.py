@@ -243,7 +243,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
 
 def _has_learned(networks):
     """Tell whether there are networks to predict with."""
-    return hasattr(networks, "net_") or hasattr(networks, "best_estimator_")
+    return hasattr(getattr(networks, "best_estimator_", networks), "net_")
 
 
 def _own_settings():

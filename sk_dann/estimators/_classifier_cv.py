@@ -267,6 +267,8 @@ class DANNClassifierCV(
         rng = check_random_state(self.random_state)
         seed, *seeds = (int(s) for s in rng.randint(2**31 - 1, size=1 + self.n_seeds))
         data = estimator._read_data(X, y, X_tgt, sample_domain, sample_weight)
+        for name in ("best_params_", "best_estimator_"):  # of other columns, if this is interrupted
+            vars(self).pop(name, None)
         self._take_over(estimator)
         if data.X_target is None:
             self.lambdas_, self.scorers_ = np.zeros(1), [DomainScorer("importance_weighted")]
@@ -297,9 +299,9 @@ class DANNClassifierCV(
                 # What was said of the data already.
                 for category in (NoTargetWarning, UntransformedTargetWarning):
                     warnings.simplefilter("ignore", category)
-                self.best_estimator_ = best.fit(X, y, X_tgt, **metadata)
-        elif hasattr(self, "best_estimator_"):
-            del self.best_estimator_
+                # Known before it is trained: after Ctrl-C, what it has learned can be used.
+                self.best_estimator_ = best
+                best.fit(X, y, X_tgt, **metadata)
         return self
 
     def _take_over(self, estimator):

@@ -1,6 +1,7 @@
 """DANNClassifierCV against single fits, the stock tools, and what should change nothing."""
 
 import pickle
+import signal
 import warnings
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 
 from sk_dann import DANNClassifier, DANNClassifierCV
 from sk_dann.datasets import fetch_amazon_reviews, make_inter_twinning_moons
@@ -527,6 +529,37 @@ def test_frames_keep_their_names(data):
     )
     search.fit(*data)
     assert not hasattr(search, "feature_names_in_")
+
+
+class Interruption(Callback):
+    """Ctrl-C in the middle of training the network that is kept."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first", "second fit"])
+def test_an_interrupted_fit_leaves_what_has_been_learned(again, monkeypatch):
+    X, y, X_tgt, _ = make_inter_twinning_moons(40, random_state=0)
+    quick = DANNClassifier(hidden_layer_sizes=(4,), max_iter=4, callbacks=[Interruption()])
+    clf = DANNClassifierCV(quick, lambdas=[0, 1], cv=2, random_state=0)
+    if again:  # to other columns
+        clf.set_params(estimator__callbacks=None).fit(X[:, :1], y, X_tgt[:, :1])
+        clf.set_params(estimator__callbacks=[Interruption()])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y, X_tgt)
+    assert clf.best_estimator_.n_iter_ == 2
+    assert np.isfinite(clf.predict_proba(X_tgt)).all()
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y, X_tgt)
+    with pytest.raises(NotFittedError):
+        clf.predict(X_tgt)
 
 
 def test_without_refit_there_is_nothing_to_predict_with(data):
