@@ -85,7 +85,11 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     -----
     As for :class:`DANNClassifier`, classes are taken to occur as often in the target as in the
     source, unless the `label_shift` of `estimator` says otherwise. Pass counts in float32: the
-    networks compute in the dtype of the counts, float64 for integers.
+    networks compute in the dtype of the counts, float64 for integers. Pass counts as they are, no
+    frequencies and no tf-idf: the logarithms that are taken here are meant for numbers from 1 on.
+
+    The denoising's first layer has `n_features * n_denoised` weights, and denoised rows are dense in
+    predictions too: hash or cut large vocabularies beforehand, or set ``denoise=False``.
 
     Examples
     --------
