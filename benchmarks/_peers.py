@@ -158,8 +158,8 @@ PEERS = {
     ),
     "CORAL": (
         coral,
-        "skada.CORAL with its defaults (shrinkage by Ledoit and Wolf) and logistic regression, "
-        f"chosen before its default SVC {_ON_DEVELOPMENT}",
+        "skada.CORAL with its defaults (shrinkage by Ledoit and Wolf), but logistic regression for "
+        "its SVC, as was better for subspace alignment",
         False,
         "skada",
     ),
