@@ -88,8 +88,8 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     networks compute in the dtype of the counts, float64 for integers. Pass counts as they are, no
     frequencies and no tf-idf: the logarithms that are taken here are meant for numbers from 1 on.
 
-    The denoising's first layer has `n_features * n_denoised` weights, and denoised rows are dense in
-    predictions too: hash or cut large vocabularies beforehand, or set ``denoise=False``.
+    The denoising's first layer has `n_features * n_denoised` weights, and denoised rows are dense
+    in predictions too: hash or cut large vocabularies beforehand, or set ``denoise=False``.
 
     Examples
     --------
