@@ -27,7 +27,8 @@ def run_pair(features, tasks, grid, seeds, params, cache):
         X_src, y_src, _, _ = sides[source]
         X_tgt, _, X_test, y_test = sides[target]
         for seed in seeds:
-            found = measure_methods(features, X_src, y_src, X_tgt, X_test, y_test, grid, seed)
+            rows_of_task = X_src, y_src, X_tgt, X_test, y_test
+            found = measure_methods(features, *rows_of_task, grid, seed, **params)
             about = {"task": f"{source}→{target}", "features": features, "seed": seed}
             rows += [about | {"method": name} | numbers for name, numbers in found.items()]
     return rows

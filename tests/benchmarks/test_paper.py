@@ -77,6 +77,12 @@ def test_target_labels_choose_nothing(benchmark, paper, few_rows):
     assert runs[0]["SVM"]["chosen"]["C"] in few_rows.C
 
 
+def test_the_table_trains_for_as_long_as_it_is_told(benchmark, paper, few_rows):
+    table, params = benchmark("_paper_table"), {"max_iter": 4, "early_stopping": False}
+    rows = table.run_table("counts", [("dvd", "books")], few_rows, [0], params, n_jobs=1)
+    assert [row.get("n_iter") for row in rows] == [4, 4, None]  # of DANN, NN and the SVM
+
+
 def test_grids_are_the_papers(benchmark):
     full = benchmark("_paper_networks").FULL
     assert (len(full.lambdas), len(full.C), full.hidden) == (9, 10, (50, 100))
