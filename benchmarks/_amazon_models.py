@@ -6,17 +6,17 @@ rows, and the seconds of its fit. To add one, write the function and name it in 
 
 import importlib
 import importlib.util
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from _peers import PEERS
 from _recipes import RECIPES
+from _reviews import adapt_on_tfidf, measure
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
-from sk_dann import DANNClassifier
+from sk_dann import CDANClassifier, DANNClassifier
+from sk_dann.nn import CentralMomentDiscrepancy
 
 DEVELOPMENT = "defaults, chosen by accuracy on the four development tasks"
 
@@ -54,15 +54,6 @@ class Model:
         return not name or hasattr(importlib.import_module(package), name)
 
 
-def measure(model, fit, X_test, y_test):
-    """Fit and return accuracy, AUC and seconds; `fit` holds the arguments of `model.fit`."""
-    start = time.perf_counter()
-    model.fit(*fit)
-    seconds = time.perf_counter() - start
-    accuracy = model.score(X_test, y_test)
-    return float(accuracy), float(roc_auc_score(y_test, model.decision_function(X_test))), seconds
-
-
 def logistic(data, seed):
     """Train logistic regression on the source."""
     X_src, _, X_test = data.tfidf
@@ -75,25 +66,10 @@ def target_trained(data, seed):
     return measure(LogisticRegression(), (X_tgt, data.y_tgt), X_test, data.y_test)
 
 
-def adapted(make, data, seed):
-    """Fit an estimator of ours on tf-idf."""
-    X_src, X_tgt, X_test = data.tfidf
-    return measure(make(random_state=seed), (X_src, data.y_src, X_tgt), X_test, data.y_test)
-
-
 def cmd_alone(random_state):
     """Make the network with central moments instead of the domain game."""
-    from sk_dann.nn import CentralMomentDiscrepancy
-
     terms = [CentralMomentDiscrepancy()]
     return DANNClassifier(lambda_adapt=0.0, terms=terms, random_state=random_state)
-
-
-def cdan(random_state):
-    """Make the conditional variant."""
-    from sk_dann import CDANClassifier
-
-    return CDANClassifier(random_state=random_state)
 
 
 def models(params):
@@ -104,21 +80,20 @@ def models(params):
             logistic, "scikit-learn's logistic regression with its defaults", is_random=False
         ),
         "source-only": Model(
-            partial(adapted, partial(DANNClassifier, **alone)),
+            partial(adapt_on_tfidf, partial(DANNClassifier, **alone)),
             "the network of DANN with lambda_adapt=0, label_shift=None",
         ),
         "DANN": Model(
-            partial(adapted, partial(DANNClassifier, **params)), f"DANNClassifier: {DEVELOPMENT}"
+            partial(adapt_on_tfidf, partial(DANNClassifier, **params)),
+            f"DANNClassifier: {DEVELOPMENT}",
         ),
         "CMD alone": Model(
-            partial(adapted, cmd_alone),
+            partial(adapt_on_tfidf, cmd_alone),
             "DANNClassifier(lambda_adapt=0, terms=[CentralMomentDiscrepancy()]), all else default",
-            needs="sk_dann.CDANClassifier",
         ),
         "CDAN": Model(
-            partial(adapted, cdan),
+            partial(adapt_on_tfidf, CDANClassifier),
             "CDANClassifier with its defaults",
-            needs="sk_dann.CDANClassifier",
         ),
     }
     own |= {name: Model(*recipe) for name, recipe in RECIPES.items()}

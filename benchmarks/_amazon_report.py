@@ -31,6 +31,12 @@ def groups_of(tasks):
     return {name: members for name, members in groups.items() if members}
 
 
+def label_rows(tasks):
+    """Return label → tasks: each for itself, and the groups to average over."""
+    groups = {f"mean of {name} ({len(group)})": group for name, group in groups_of(tasks).items()}
+    return {"→".join(task): [task] for task in tasks} | groups
+
+
 def to_frame(runs):
     """Return a row for each task and seed, columns (measure, model)."""
     return pd.DataFrame(runs).pivot(
@@ -44,10 +50,8 @@ def summarize(frame, tasks):
     The error of a mean over tasks is that of the per-seed means: seeds are what is random here. A
     seed counts if it has all tasks.
     """
-    rows = {"→".join(task): [task] for task in tasks}
-    rows |= {f"mean of {name} ({len(group)})": group for name, group in groups_of(tasks).items()}
     summary = {}
-    for label, members in rows.items():
+    for label, members in label_rows(tasks).items():
         own = frame.reindex(["→".join(task) for task in members], level="task")
         found = {}
         for column in frame.columns:

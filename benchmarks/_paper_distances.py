@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import torch
-from _paper_features import FEATURES
+from _paper_features import FEATURES, by_pair
 from _paper_networks import network
 from _paper_table import sides_of
 from joblib import Parallel, delayed
@@ -77,10 +77,7 @@ def distance_of_features(features, data, params):
 def measure_distances(tasks, table, n_jobs, cache):
     """Return task → name → proxy A-distance."""
     chosen = {features: chosen_by_table(table, features) for features in FEATURES}
-    pairs = {}
-    for task in tasks:
-        pairs.setdefault(frozenset(task), []).append(task)
-    jobs = [delayed(measure_pair)(own, chosen, cache) for own in pairs.values()]
+    jobs = [delayed(measure_pair)(own, chosen, cache) for own in by_pair(tasks)]
     found = {}
     for part in Parallel(n_jobs=n_jobs)(jobs):
         found |= part

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from sk_dann.datasets import fetch_amazon_reviews
+from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder
 
 FEATURES = ("counts", "mSDA")
 
@@ -17,6 +18,14 @@ class Side(NamedTuple):
     y: Any
     X_test: Any
     y_test: Any
+
+
+def by_pair(tasks):
+    """Return the tasks in lists of those between the same two domains, in either direction."""
+    pairs = {}
+    for task in tasks:
+        pairs.setdefault(frozenset(task), []).append(task)
+    return list(pairs.values())
 
 
 def counts_of(pair):
@@ -34,8 +43,6 @@ def msda_of(pair):
 
     mSDA is fitted on the counts of the training rows of both domains.
     """
-    from sk_dann.preprocessing import MarginalizedStackedDenoisingAutoencoder
-
     sides = counts_of(pair)
     msda = MarginalizedStackedDenoisingAutoencoder(n_layers=5, noise=0.5)
     msda.fit(sparse.vstack([sides[name].X for name in pair]))

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from _paper_networks import SHALLOW
 from _results import mean_and_error
 from matplotlib import rc_context
 from matplotlib.lines import Line2D
@@ -15,15 +16,8 @@ from sk_dann.exceptions import AdaptationWarning
 
 # Epochs and λ are the authors' own, and so is the learning rate: .05 for steps of one row.
 BATCH_SIZE = 10
-SETTINGS = {
+SETTINGS = SHALLOW | {
     "hidden_layer_sizes": 15,
-    "domain_hidden_layer_sizes": (),
-    "activation": "logistic",
-    "dropout": 0.0,
-    "alpha": 0.0,
-    "lambda_schedule": "constant",
-    "solver": "sgd",
-    "momentum": 0.0,
     "learning_rate_init": 0.05 * BATCH_SIZE,
     "batch_size": BATCH_SIZE,
     "max_iter": 500,

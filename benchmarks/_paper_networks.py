@@ -15,6 +15,16 @@ from sk_dann.exceptions import AdaptationWarning
 from sk_dann.metrics import reverse_validation_score
 
 METHODS = ("DANN", "NN", "SVM")
+# Section 4.1: sigmoid units, a linear domain classifier, plain gradient steps.
+SHALLOW = {
+    "domain_hidden_layer_sizes": (),
+    "activation": "logistic",
+    "dropout": 0.0,
+    "alpha": 0.0,
+    "lambda_schedule": "constant",
+    "solver": "sgd",
+    "momentum": 0.0,
+}
 BATCH_SIZE = 128
 # Of a step of one row, as the paper takes; a step here is the mean of BATCH_SIZE rows.
 LEARNING_RATES = {"counts": 1e-3, "mSDA": 1e-4}
@@ -40,15 +50,8 @@ def network(features="counts", **params):
     It is the deep form of the loss: λ acts on the features alone, while in Algorithm 1 it scales
     the domain classifier's own steps too.
     """
-    settings = {
+    settings = SHALLOW | {
         "hidden_layer_sizes": 50,
-        "domain_hidden_layer_sizes": (),
-        "activation": "logistic",
-        "dropout": 0.0,
-        "alpha": 0.0,
-        "lambda_schedule": "constant",
-        "solver": "sgd",
-        "momentum": 0.0,
         "learning_rate_init": BATCH_SIZE * LEARNING_RATES[features],
         "batch_size": BATCH_SIZE,
         "max_iter": 60,

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import torch
-from _paper_features import MAKERS
+from _amazon_report import label_rows
+from _paper_features import MAKERS, by_pair
 from _paper_networks import METHODS, measure_methods
-from _paper_numbers import PUBLISHED
+from _paper_numbers import published_mean
 from _results import mean_and_error
-from _tasks import AMAZON_DEVELOPMENT_TASKS
+from _tasks import AMAZON_DEVELOPMENT_TASKS, AMAZON_TASKS
 from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
@@ -36,10 +37,7 @@ def run_pair(features, tasks, grid, seeds, params, cache):
 
 def run_table(features, tasks, grid, seeds, params, n_jobs, cache=None):
     """Return a row for each task, seed and method; networks have `params`."""
-    pairs = {}
-    for task in tasks:
-        pairs.setdefault(frozenset(task), []).append(task)
-    jobs = [delayed(run_pair)(features, own, grid, seeds, params, cache) for own in pairs.values()]
+    jobs = [delayed(run_pair)(features, own, grid, seeds, params, cache) for own in by_pair(tasks)]
     runs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
     progress = tqdm(runs, total=len(jobs), unit="pair", leave=False, disable=None)
     return [row for rows in progress for row in rows]
@@ -48,15 +46,9 @@ def run_table(features, tasks, grid, seeds, params, n_jobs, cache=None):
 def summarize_table(rows):
     """Return for each group of tasks, features and method the means, and the paper's."""
     frame = pd.DataFrame(rows)
-    tasks = [task for task in PUBLISHED["counts", "DANN"] if "→".join(task) in set(frame["task"])]
-    groups = {"→".join(task): [task] for task in tasks}
-    development = [task for task in tasks if task in AMAZON_DEVELOPMENT_TASKS]
-    others = [task for task in tasks if task not in AMAZON_DEVELOPMENT_TASKS]
-    for name, members in (("all", tasks), ("development", development), ("others", others)):
-        if members:
-            groups[f"mean of {name} ({len(members)})"] = members
+    tasks = [task for task in AMAZON_TASKS if "→".join(task) in set(frame["task"])]
     summary = []
-    for label, members in groups.items():
+    for label, members in label_rows(tasks).items():
         own = frame[frame["task"].isin(["→".join(task) for task in members])]
         for (features, method), part in own.groupby(["features", "method"], sort=False):
             per_seed = part.groupby("seed")[["accuracy", "AUC"]].mean()
@@ -64,8 +56,7 @@ def summarize_table(rows):
             row = {"of": label, "features": features, "method": method, "accuracy": mean}
             row |= {} if np.isnan(error) else {"standard_error": error}
             row |= {"AUC": per_seed["AUC"].mean()}
-            published = PUBLISHED[features, method]
-            row["paper"] = float(np.mean([published[task] for task in members]))
+            row["paper"] = published_mean((features, method), members)
             summary.append(row)
     return summary
 

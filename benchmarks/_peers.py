@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 import torch
+from _reviews import Reviews, judge
 from _tasks import AMAZON_DEVELOPMENT_TASKS
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC
 from torch import nn
 
@@ -26,12 +26,6 @@ def stack(data):
     return np.concatenate([X_src, X_tgt]), y, np.repeat([1, -2], [len(X_src), len(X_tgt)])
 
 
-def measure_scores(start, scores, y_test):
-    """Return accuracy and AUC of scores that are positive for class 1, and seconds until now."""
-    seconds = time.perf_counter() - start
-    return float(np.mean((scores > 0) == y_test)), float(roc_auc_score(y_test, scores)), seconds
-
-
 def skada_pipeline(make, data, seed, **params):
     """Fit an adapter of skada and a classifier."""
     X, y, domain = stack(data)
@@ -39,8 +33,7 @@ def skada_pipeline(make, data, seed, **params):
     model = make(**params).fit(X, y, sample_domain=domain)
     seconds = time.perf_counter() - start
     scores = model.decision_function(data.dense[2], allow_source=True)
-    accuracy, auc, _ = measure_scores(start, scores, data.y_test)
-    return accuracy, auc, seconds
+    return *judge(scores, data.y_test), seconds
 
 
 def coral(data, seed, classifier=LogisticRegression):
@@ -71,8 +64,7 @@ def optimal_transport(data, seed, reg_e=0.02, reg_cl=0.1, classifier=LogisticReg
         moved = transport.fit(Xs=X_src, ys=data.y_src, Xt=X_tgt).transform(Xs=X_src)
     model = classifier().fit(moved, data.y_src)
     seconds = time.perf_counter() - start
-    accuracy, auc, _ = measure_scores(start, model.decision_function(X_test), data.y_test)
-    return accuracy, auc, seconds
+    return *judge(model.decision_function(X_test), data.y_test), seconds
 
 
 class _Classifier(nn.Module):
@@ -141,8 +133,7 @@ def skada_dann(data, seed, reg=0.1, own_domain_classifier=False, n_hidden=100):
         X_test = data.dense[2]
         logits = net.predict_proba(X_test, sample_domain=np.full(len(X_test), -2))
     log_proba = log_softmax(logits, axis=1)
-    accuracy, auc, _ = measure_scores(start, log_proba[:, 1] - log_proba[:, 0], data.y_test)
-    return accuracy, auc, seconds
+    return *judge(log_proba[:, 1] - log_proba[:, 0], data.y_test), seconds
 
 
 _ON_DEVELOPMENT = "by accuracy on the four development tasks"
@@ -203,8 +194,6 @@ TRIED = {
 
 def main():
     """Print the accuracy of all that was tried."""
-    from _reviews import Reviews
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", choices=list(TRIED), default=list(TRIED))
     args = parser.parse_args()

@@ -5,55 +5,34 @@ sentence on how its hyper-parameters were chosen. In this order each adds someth
 before.
 """
 
-import time
 from functools import partial
 
-from sklearn.metrics import accuracy_score, roc_auc_score
+from _reviews import adapt_on_tfidf, measure
 
 from sk_dann import BagOfWordsDANNClassifier, DANNClassifier
-from sk_dann.nn import InformationMaximization, MinimumClassConfusion
+from sk_dann.estimators._bag_of_words import default_estimator
 
 _CHOSEN = "chosen by accuracy on the four development tasks"
-_NETWORKS = {"domain_hidden_layer_sizes": (256,), "dropout": 0.7, "n_estimators": 8}
-
-
-def _terms():
-    return [InformationMaximization(0.1), MinimumClassConfusion(0.3)]
-
-
-def measure(model, fit, X_test, y_test):
-    """Fit and return accuracy, AUC and seconds; `fit` holds the arguments of `model.fit`."""
-    start = time.perf_counter()
-    model.fit(*fit)
-    seconds = time.perf_counter() - start
-    proba = model.predict_proba(X_test)
-    accuracy = accuracy_score(y_test, model.classes_[proba.argmax(axis=1)])
-    return float(accuracy), float(roc_auc_score(y_test, proba[:, 1])), seconds
-
-
-def _on_tfidf(make, data, seed):
-    X_src, X_tgt, X_test = data.tfidf
-    return measure(make(random_state=seed), (X_src, data.y_src, X_tgt), X_test, data.y_test)
 
 
 def _with_terms(random_state):
-    return DANNClassifier(**_NETWORKS, terms=_terms(), random_state=random_state)
+    return default_estimator().set_params(random_state=random_state)
 
 
 def _recipe(data, seed, *, denoise, adapt=True):
-    estimator = None if adapt else DANNClassifier(**_NETWORKS, lambda_adapt=0.0)
-    model = BagOfWordsDANNClassifier(estimator, denoise=denoise, random_state=seed)
+    alone = default_estimator().set_params(lambda_adapt=0.0, terms=None)
+    model = BagOfWordsDANNClassifier(None if adapt else alone, denoise=denoise, random_state=seed)
     X_src, X_tgt, X_test = data.counts
     return measure(model, (X_src, data.y_src, X_tgt), X_test, data.y_test)
 
 
 RECIPES = {
     "DANN × 8": (
-        partial(_on_tfidf, partial(DANNClassifier, n_estimators=8)),
+        partial(adapt_on_tfidf, partial(DANNClassifier, n_estimators=8)),
         "DANNClassifier(n_estimators=8)",
     ),
     "+ terms": (
-        partial(_on_tfidf, _with_terms),
+        partial(adapt_on_tfidf, _with_terms),
         "the networks of the recipe on plain tf-idf: information maximisation (.1), minimum class "
         f"confusion (.3), 256 units in the domain classifier, dropout .7; {_CHOSEN}",
     ),

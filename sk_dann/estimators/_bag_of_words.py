@@ -27,7 +27,8 @@ from ._validation import check_domains, check_rows, check_source, encode_classes
 _N_LAYERS, _NOISE = 2, 0.7
 
 
-def _default_estimator():
+def default_estimator():
+    """Return the networks of the recipe."""
     return DANNClassifier(
         domain_hidden_layer_sizes=(256,),
         dropout=0.7,
@@ -158,10 +159,9 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         rows, labels, domain = _check_counts(X, "X"), data.y, sample_domain
         if X_tgt is not None:
             parts = [rows, _check_counts(data.X_target, "X_tgt")]
-            n_source, n_target = (part.shape[0] for part in parts)
-            stack = sparse.vstack if sparse.issparse(X) else np.vstack
-            rows = stack(parts, **({"format": "csr"} if stack is not np.vstack else {}))
-            domain = np.repeat([1, -1], [n_source, n_target])
+            is_sparse = sparse.issparse(rows)
+            rows = sparse.vstack(parts, format="csr") if is_sparse else np.concatenate(parts)
+            domain = np.repeat([1, -1], [part.shape[0] for part in parts])
         if domain is not None:
             # Placeholders that are of the labels' kind, which y need not have.
             labels = np.full(rows.shape[0], data.y[0], dtype=data.y.dtype)
@@ -199,7 +199,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         return features
 
     def _assemble(self, steps, seed):
-        estimator = _default_estimator() if self.estimator is None else clone(self.estimator)
+        estimator = default_estimator() if self.estimator is None else clone(self.estimator)
         estimator.set_params(random_state=seed)
         steps = [*steps, ("scale", CorrelationRatioScaler()), ("norm", Normalizer())]
         pipeline = Pipeline([*steps, ("networks", estimator)])

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils import check_array, column_or_1d, gen_batches
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.sparsefuncs import inplace_csr_column_scale
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ..domains import select_labels, split_sample_domain
@@ -124,8 +125,9 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         scale = self.scale_.astype(X.dtype)
         if not sparse.issparse(X):
             return X * scale
-        data = X.data * scale[X.indices]
-        return type(X)((data, X.indices.copy(), X.indptr.copy()), shape=X.shape)
+        X = X.copy()
+        inplace_csr_column_scale(X, scale)
+        return X
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
