@@ -4,13 +4,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP     = -m pip --disable-pip-version-check -qq
-EXTRAS := dev,data,plot
+EXTRAS := dev,data,plot,storage,onnx,docs
 # `make lock` holds torch at its pin, since the newest torch may be a build of several GB.
 TORCH  ?= $(shell sed -n 's/^torch==//p' constraints.txt)
 
 OLDEST ?= .venv-oldest
 NEWEST ?= .venv-newest
-TESTED := test,data,plot
+TESTED := test,data,plot,storage,onnx
 # The newest torch may be a build of several GB: TORCH_NEWEST=torch==x.y.z where that is too much.
 TORCH_NEWEST ?= torch
 # Pre-releases are taken of these alone, which sk_dann stands on: those of anything else, test tools
