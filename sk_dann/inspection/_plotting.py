@@ -11,7 +11,7 @@ FEW_COLORS = ("#004488", "#DDAA33", "#BB5566")
 # His bright scheme stays apart for the colour-blind.
 COLORS = ("#4477AA", "#CCBB44", "#EE6677", "#228833", "#66CCEE", "#AA3377")
 NEUTRAL = "0.3"
-_MAX_LEGEND_LINES = 24
+_MAX_LEGEND_LINES = 18
 REFERENCE_STYLE = {"color": "0.5", "linestyle": ":", "linewidth": 1.2}
 
 

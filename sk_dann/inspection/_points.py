@@ -13,6 +13,8 @@ TARGET_MARKER = "^"
 # More classes than that are written beside their points: colours alone no longer tell them apart.
 _MAX_PLAIN_CLASSES = 3
 _MAX_WRITTEN = 12
+# More than that have a line each in the legend.
+_MAX_LONG_NAMES = 6
 
 
 def written_names(names):
@@ -93,5 +95,8 @@ def legend_handles(domains, names, colors, neutral_target):
     style = {"linestyle": "", "marker": TARGET_MARKER, "markeredgewidth": 0, "color": NEUTRAL}
     name = f"{target} (no classes)" if neutral_target else target
     handles.append(Line2D([], [], label=wrapped(name), **style))
-    patches = zip(names, colors, strict=True)
-    return handles + [Patch(color=color, alpha=0.7, label=wrapped(name)) for name, color in patches]
+    max_lines = 2 if len(names) <= _MAX_LONG_NAMES else 1
+    return handles + [
+        Patch(color=color, alpha=0.7, label=wrapped(name, max_lines=max_lines))
+        for name, color in zip(names, colors, strict=True)
+    ]

@@ -34,7 +34,7 @@ def split_domains(X, y, X_tgt, sample_domain):
     Raises
     ------
     ValueError
-        If there is no target, or it comes both ways.
+        If there is no target, or it comes both ways, or `y` has not a label a row.
     """
     if (X_tgt is None) == (sample_domain is None):
         given = "neither" if X_tgt is None else "both"
@@ -42,6 +42,8 @@ def split_domains(X, y, X_tgt, sample_domain):
             "The target's rows come as X_tgt (X is the source alone then), or in X with "
             f"sample_domain to mark them by negative numbers; got {given}."
         )
+    if y is not None and len(y) != _num_samples(X):
+        raise ValueError(f"y holds {len(y)} labels for {_num_samples(X)} rows of X.")
     if sample_domain is None:
         y_source = None if y is None else select_labels(y, np.arange(_num_samples(X)))
         return X, y_source, np.ones(_num_samples(X), dtype=int), X_tgt
