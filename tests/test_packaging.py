@@ -105,7 +105,7 @@ PathFinder.find_spec = lambda name, *args: (
     None if name.partition(".")[0] in {OPTIONAL} else find_spec(name, *args)
 )
 import numpy as np
-import sk_dann, sk_dann.datasets, sk_dann.metrics, sk_dann.model_selection
+import sk_dann, sk_dann.datasets, sk_dann.inspection, sk_dann.metrics, sk_dann.model_selection
 print(sk_dann.__file__)
 X_src, y_src, X_tgt, _ = sk_dann.datasets.make_inter_twinning_moons(random_state=0)
 clf = sk_dann.DANNClassifier(max_iter=2, early_stopping=True).fit(X_src, y_src, X_tgt)

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._plotting import FEW_COLORS, add_legend, check_matplotlib, make_axes, wrapped
+from ._plotting import FEW_COLORS, add_legend, check_matplotlib, make_axes, styled, wrapped
 
 _MAX_TICKS = 12
+_MEAN = "mean ± standard error"
 
 
 class LambdaPathDisplay:
@@ -179,7 +180,7 @@ class LambdaPathDisplay:
                 scores = scores - scores[:, self.lambdas == 0]
                 label = f"gain over λ = 0\n{label}"
                 panel.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-            self._draw(panel, name, scores, errorbar_kwargs or {})
+            self._draw(panel, name, scores, errorbar_kwargs)
             panel.set_ylabel(label)
             self._scale(panel)
             add_legend(panel)
@@ -188,6 +189,8 @@ class LambdaPathDisplay:
         return self
 
     def _draw(self, ax, name, scores, errorbar_kwargs):
+        from matplotlib.lines import Line2D
+
         mean, error = scores.mean(axis=2), _standard_error(scores)
         chosen = self.best_combination
         if chosen is None:
@@ -198,7 +201,7 @@ class LambdaPathDisplay:
         if rest:
             self.lines_[name][0].set_label("other combinations")
         style = {"color": FEW_COLORS[0], "marker": "o", "markersize": 5, "capsize": 3}
-        style |= {"linewidth": 1.6, "label": self._label(chosen), **errorbar_kwargs}
+        style = styled(Line2D, errorbar_kwargs, linewidth=1.6, label=self._label(chosen), **style)
         self.errorbars_[name] = ax.errorbar(self.lambdas, mean[chosen], error[chosen], **style)
         if self.best_lambda is not None:
             style = {"color": FEW_COLORS[2], "linestyle": "--", "linewidth": 1.2, "zorder": 0}
@@ -212,7 +215,7 @@ class LambdaPathDisplay:
             for key, value in combinations[i].items()
             if len({repr(each.get(key)) for each in combinations}) > 1
         ]
-        return wrapped(", ".join([*varied, "mean ± standard error"]), max_lines=5)
+        return "\n".join([*filter(None, [wrapped(", ".join(varied), max_lines=4)]), _MEAN])
 
     def _scale(self, ax):
         low, high = self.lambdas.min(), self.lambdas.max()

@@ -123,6 +123,13 @@ def add_reference_line(ax, value, label):
         ax.axhline(value, label=label, **REFERENCE_STYLE)
 
 
+def styled(artist, given, **defaults):
+    """Return keyword arguments of an artist's class, the given ones first, under either name."""
+    from matplotlib.cbook import normalize_kwargs
+
+    return {**defaults, **normalize_kwargs(given or {}, artist)}
+
+
 def wrapped(name, width=26, max_lines=2):
     """Return a name in lines short enough for a legend."""
     return fill(str(name), width, max_lines=max_lines, placeholder=" …")

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..metrics import proxy_a_distance
-from ._plotting import FEW_COLORS, check_matplotlib, make_axes, wrapped
+from ._plotting import FEW_COLORS, check_matplotlib, make_axes, styled, wrapped
 from ._spaces import check_space, feature_spaces, split_domains
 
 
@@ -171,13 +171,16 @@ class ProxyADistanceDisplay:
         ProxyADistanceDisplay
         """
         check_matplotlib(type(self))
+        from matplotlib.patches import Rectangle
+
         height = 1.3 + 0.45 * len(self.distances)
         (ax,) = make_axes(ax, 1, 1, size=(6.5, height))
         names = [wrapped(name) for name in self.distances]
         values = list(map(np.asarray, self.distances.values()))
         error = [v.std(ddof=1) if len(v) > 1 else np.nan for v in values]
         style = {"color": FEW_COLORS[0], "height": 0.6, "capsize": 3, "ecolor": "0.5"}
-        style |= {"xerr": error if np.isfinite(error).any() else None, **(bar_kwargs or {})}
+        error = error if np.isfinite(error).any() else None
+        style = styled(Rectangle, bar_kwargs, xerr=error, **style)
         places = np.arange(len(names))
         self.bars_ = ax.barh(places, [v.mean() for v in values], **style)
         ax.bar_label(self.bars_, fmt="%.2f", padding=4, fontsize="small")

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..metrics._wrappers import unwrap
-from ._plotting import add_legend, add_reference_line, check_matplotlib, make_axes
+from ._plotting import add_legend, add_reference_line, check_matplotlib, make_axes, styled
 
 _N_PANELS = 3
 
@@ -171,6 +171,8 @@ class TrainingCurveDisplay:
         TrainingCurveDisplay
         """
         check_matplotlib(type(self))
+        from matplotlib.lines import Line2D
+
         name = self.name if name is None else name
         axes = make_axes(ax, _N_PANELS, 1, size=(6.5, 1.9), share_x=True)
         losses, accuracies, factor = axes
@@ -187,8 +189,8 @@ class TrainingCurveDisplay:
             if values is None:
                 continue
             own = {"linestyle": linestyle, "label": name if label is None else prefix + label}
-            epochs = np.arange(1, len(values) + 1)
-            (line,) = panel.plot(epochs, values, **{**own, **style, **(line_kwargs or {})})
+            own = styled(Line2D, line_kwargs, **own, **style)
+            (line,) = panel.plot(np.arange(1, len(values) + 1), values, **own)
             # The first line takes the next colour of the cycle, the others follow it.
             style = {"color": line.get_color()}
             self.lines_[parameter] = line

@@ -1,14 +1,12 @@
 import pytest
 
-matplotlib = pytest.importorskip("matplotlib")
-import matplotlib.pyplot as plt  # noqa: E402
-
-from sk_dann import DANNClassifier  # noqa: E402
-from sk_dann.datasets import make_inter_twinning_moons  # noqa: E402
+from sk_dann import DANNClassifier
+from sk_dann.datasets import make_inter_twinning_moons
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _without_a_window():
+    matplotlib = pytest.importorskip("matplotlib")
     backend = matplotlib.get_backend()
     matplotlib.use("agg")
     yield
@@ -18,6 +16,8 @@ def _without_a_window():
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
+    import matplotlib.pyplot as plt
+
     plt.close("all")
 
 

@@ -40,7 +40,7 @@ def test_each_source_row_is_predicted_by_a_clone_that_has_not_seen_it(moons, mak
     assert_allclose(display.line_.get_xdata(), predicted)
     assert_allclose(display.line_.get_ydata(), true)
     assert display.pos_label == "upper"
-    assert display.estimator_name == "DANNClassifier"
+    assert display.line_.get_label() == "DANNClassifier"
 
 
 def test_a_target_as_long_as_the_source_is_not_cut(moons, make_dann):
@@ -63,7 +63,7 @@ def test_pipelines_get_the_target_either_way(moons, make_dann, stacked):
     pipeline = make_pipeline(StandardScaler(), make_dann())
     display = SourceCalibrationDisplay.from_estimator(pipeline, X, y, sample_domain=domain, cv=3)
     assert display.y_prob.shape == (100,)
-    assert display.estimator_name == "DANNClassifier"
+    assert display.line_.get_label() == "DANNClassifier"
     pipeline.set_params(transform_input=["X_tgt"])
     with config_context(enable_metadata_routing=True):
         display = SourceCalibrationDisplay.from_estimator(pipeline, *moons[:3], cv=3)

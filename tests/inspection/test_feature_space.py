@@ -1,6 +1,8 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
+import matplotlib.pyplot as plt
 from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -324,3 +326,12 @@ def test_an_estimator_without_features_says_what_has_some(make_dann):
         FeatureSpaceDisplay.from_estimator(words, X, y, X_tgt)
     display = FeatureSpaceDisplay.from_estimator(words.pipelines_["words"], X, y, X_tgt)
     assert _both(display, 1).shape == (40, 2)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames_are_taken(library, moons, make_dann):
+    frame = pytest.importorskip(library).DataFrame
+    X_src, X_tgt = (frame({"a": X[:, 0], "b": X[:, 1]}) for X in (moons[0], moons[2]))
+    clf = make_dann().fit(X_src, moons[1], X_tgt)
+    display = FeatureSpaceDisplay.from_estimator(clf, X_src, moons[1], X_tgt, subsample=95)
+    assert _both(display, 1).shape == (185, 2)

@@ -166,5 +166,5 @@ def test_gain_needs_lambda_zero():
 
 
 def test_the_users_style_wins(search):
-    display = LambdaPathDisplay.from_estimator(search, errorbar_kwargs={"color": "red"})
+    display = LambdaPathDisplay.from_estimator(search, errorbar_kwargs={"c": "red"})
     assert {bar[0].get_color() for bar in display.errorbars_.values()} == {"red"}

@@ -1,6 +1,8 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
+import matplotlib.pyplot as plt
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 

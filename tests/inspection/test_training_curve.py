@@ -1,8 +1,10 @@
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
+import matplotlib.pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -115,7 +117,7 @@ def test_a_single_axes_is_divided(adapted):
 
 
 def test_the_users_style_wins(adapted):
-    display = TrainingCurveDisplay.from_estimator(adapted, line_kwargs={"linewidth": 5})
+    display = TrainingCurveDisplay.from_estimator(adapted, line_kwargs={"lw": 5})
     assert_allclose([line.get_linewidth() for line in display.lines_.values()], 5)
 
 
