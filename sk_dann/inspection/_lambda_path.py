@@ -131,23 +131,22 @@ class LambdaPathDisplay:
             )
         results = estimator.cv_results_
         name = _find_lambda(results["params"])
-        lambdas = np.array([params[name] for params in results["params"]], dtype=float)
+        lambdas = [float(params[name]) for params in results["params"]]
         others = [_without(params, name) for params in results["params"]]
         # Values may be lists or estimators, which have no hash.
-        keys, positions = list(dict.fromkeys(map(repr, others))), np.unique(lambdas)
-        place = [keys.index(repr(other)) for other in others], np.searchsorted(positions, lambdas)
+        combinations = {repr(other): other for other in others}
+        keys, axis = list(combinations), np.unique(lambdas)
+        place = [keys.index(repr(other)) for other in others], np.searchsorted(axis, lambdas)
         scores = {}
         for score, rows in _select_scores(results, scoring).items():
-            scores[score] = np.full((len(keys), len(positions), rows.shape[1]), np.nan)
+            scores[score] = np.full((len(keys), len(axis), rows.shape[1]), np.nan)
             scores[score][place] = rows
-        best = getattr(estimator, "best_params_", None)
-        return cls(
-            positions,
-            scores,
-            combinations=[others[list(map(repr, others)).index(key)] for key in keys],
-            best_lambda=None if best is None else float(best[name]),
-            best_combination=None if best is None else keys.index(repr(_without(best, name))),
-        ).plot(ax, gain=gain, errorbar_kwargs=errorbar_kwargs)
+        best = {}
+        if hasattr(estimator, "best_params_"):  # not in a search by several scores without refit
+            best["best_lambda"] = float(estimator.best_params_[name])
+            best["best_combination"] = keys.index(repr(_without(estimator.best_params_, name)))
+        display = cls(axis, scores, combinations=list(combinations.values()), **best)
+        return display.plot(ax, gain=gain, errorbar_kwargs=errorbar_kwargs)
 
     def plot(self, ax=None, *, gain=False, errorbar_kwargs=None):
         """Draw the paths.

@@ -168,3 +168,15 @@ def test_gain_needs_lambda_zero():
 def test_the_users_style_wins(search):
     display = LambdaPathDisplay.from_estimator(search, errorbar_kwargs={"c": "red"})
     assert {bar[0].get_color() for bar in display.errorbars_.values()} == {"red"}
+
+
+def test_a_search_that_chooses_nothing_marks_nothing(moons, make_dann):
+    grid = {"lambda_adapt": [0, 1]}
+    scoring = ["accuracy", "balanced_accuracy"]
+    search = GridSearchCV(make_dann(), grid, cv=2, scoring=scoring, refit=False)
+    search.fit(moons[0], moons[1], X_tgt=moons[2])
+    display = LambdaPathDisplay.from_estimator(search)
+    assert display.best_lambda is None
+    assert [ax.get_ylabel() for ax in display.axes_] == ["accuracy", "balanced accuracy"]
+    means, _ = _heights(display.errorbars_["accuracy"])
+    assert_allclose(means, search.cv_results_["mean_test_accuracy"])
