@@ -152,8 +152,8 @@ def test_every_import_is_declared():
     found = set(_third_party_imports("**/*.py"))
     assert {name for _, name in found} <= needed | _names(EXTRAS["data"] + EXTRAS["plot"])
     assert {name for _, name in found} >= needed, "declared but not imported"
-    # Extras are wanted by the loaders and the pictures, which say so if they are missing, and by the
-    # demo, which asks for them before it imports its own modules.
+    # Extras are wanted by the loaders and the pictures, which say so if they are missing, and by
+    # the demo, which asks for them before it imports its own modules.
     wanting = {path.split("/")[1] for path, name in found if name not in needed}
     assert wanting == {"_demo", "datasets", "inspection"}
 
