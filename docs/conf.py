@@ -39,19 +39,22 @@ autodoc_inherit_docstrings = False
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
+toc_object_entries_show_parents = "hide"
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_dann {release}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"index": [], "migration": [], "benchmarks": [], "changelog": []}
+html_sidebars = {page: [] for page in ("index", "migration", "benchmarks", "changelog")}
+html_sidebars["contributing"] = []
 copyright = "the sk_dann developers, BSD-3-Clause"
 
 # Where other libraries describe their names: known without their inventories, which would have to

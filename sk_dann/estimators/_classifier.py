@@ -138,8 +138,8 @@ class DANNClassifier(
         Number of networks that are trained side by side, from different weights on the same
         batches, and whose probabilities are averaged. Four cost far less than four fits.
     feature_extractor, label_predictor, domain_classifier : Module class or instance, default=None
-        torch modules of your own instead of the perceptrons; the parameters above that shape those do
-        not concern them, and a step takes about twice as long: the gradients of the perceptrons
+        torch modules of your own instead of the perceptrons; the parameters above that shape those
+        do not concern them, and a step takes about twice as long: the gradients of the perceptrons
         are written by hand. The feature extractor takes a tensor of rows (n, n_features) and
         returns (n, n_hidden); the others take that and return one output a class, and a single
         logit (with several source domains one logit a domain). An instance is copied and never
