@@ -26,6 +26,7 @@ exclude_patterns = ["_build", "_templates"]
 
 # Pages of Markdown. The notebooks are stored as they ran, and the tests run them again.
 nb_execution_mode = "off"
+nb_render_image_options = {"alt": "What the code above draws; the text says what it shows."}
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 
@@ -50,6 +51,7 @@ html_theme_options = {
     "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }

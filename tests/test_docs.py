@@ -33,7 +33,7 @@ apart = DANNClassifier(max_iter=2, random_state=0).fit(X_src, y_src, X_tgt)
 both = DANNClassifier(max_iter=2, random_state=0).fit(X, y, sample_domain=domain)
 assert (apart.predict_proba(X_tgt) == both.predict_proba(X_tgt)).all()
 """,
-    "lambda": "assert len(search.lambdas_) == 3",
+    "lambda": "assert search.lambda_adapt_ in (0, 0.3, 1) and search.score(X_tgt, y_tgt) > 0.7",
     "label_shift": """
 plain = DANNClassifier(random_state=0).fit(X_src, y_src, X_tgt)
 assert plain.score(X_tgt, y_tgt) < told.score(X_tgt, y_tgt)
