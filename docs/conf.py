@@ -65,6 +65,7 @@ ELSEWHERE = {
     r"sklearn\..+": r"https://scikit-learn.org/stable/modules/generated/\g<0>.html",
     r"torch\..+": r"https://docs.pytorch.org/docs/stable/generated/\g<0>.html",
     r"skorch\.(\w+)": r"https://skorch.readthedocs.io/en/stable/\1.html",
+    r"matplotlib\..+": r"https://matplotlib.org/stable/api/_as_gen/\g<0>.html",
     r"functools\..+": r"https://docs.python.org/3/library/functools.html#\g<0>",
     r"joblib": r"https://joblib.readthedocs.io/en/stable/",
 }
