@@ -58,11 +58,15 @@ def wheel(archives):
 
 def _files_below(*folders):
     """Return the files of the checkout below some folders, without what tools leave there."""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    made = [ROOT / line.strip("/") for line in ignored if line.startswith("/docs/")]
     return {
         path.relative_to(ROOT).as_posix()
         for folder in folders
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.parent.name not in {"__pycache__", ".ipynb_checkpoints"}
+        if path.is_file()
+        and path.parent.name not in {"__pycache__", ".ipynb_checkpoints"}
+        and not any(path.is_relative_to(folder) for folder in made)
     }
 
 
