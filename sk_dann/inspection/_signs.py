@@ -28,20 +28,13 @@ class Comparison(NamedTuple):
         return self.adapted - self.source_only
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Signs:
-    """What was measured; see `AdaptationReport` for the fields that users read.
-
-    Parameters
-    ----------
-    source_confidence, target_confidence : Comparison of float
-        Mean largest probability, calibrated on held-out source rows.
-    """
+    """What was measured; `AdaptationReport`, which adds the verdict, describes the fields."""
 
     source_accuracy: Comparison
     source_accuracy_error: float
     source_confidence: Comparison
-    target_confidence: Comparison
     scores: dict
     class_shares: np.ndarray
     expected_shares: np.ndarray
@@ -54,8 +47,18 @@ class Signs:
     domain_accuracy: float | None
 
     @property
-    def share_of_em(self):
-        """How far EM's shares lie from those that the adapted network takes for granted."""
+    def target_confidence(self):
+        """Mean largest probability of target rows, calibrated on held-out source rows."""
+        return self.scores["calibrated_confidence"]
+
+    @property
+    def overlap(self):
+        """Share of the rows that a linear classifier of the domains cannot place, from 0 to 1."""
+        return 1 - self.input_distance / 2
+
+    @property
+    def em_shift(self):
+        """How far the target's shares by EM lie from those that the network takes for granted."""
         return differ(self.share_estimate.em_shares, self.expected_shares)
 
     @property
@@ -99,15 +102,13 @@ def read_signs(pairs):
     # Of what is said of a row by all pairs; each is calibrated as it is.
     mean = Comparison(*(np.log(np.exp(each).mean(axis=0)) for each in target))
     flat = Comparison(*(each.reshape(-1, n_classes) for each in target))
-    confident = _compare(calibrated_confidence_score, source, (y, y), flat)
     accuracies = [history[-1]["domain_accuracy"] for history in pairs.adapted.histories if history]
     return Signs(
         source_accuracy=Comparison(*(float(hit.mean()) for hit in hits)),
         source_accuracy_error=float(gains.std(ddof=1) / np.sqrt(len(gains))),
         source_confidence=_compare(calibrated_confidence_score, source, (y, y), source),
-        target_confidence=confident,
         scores={
-            "calibrated_confidence": confident,
+            "calibrated_confidence": _compare(calibrated_confidence_score, source, (y, y), flat),
             "importance_weighted": _compare(
                 importance_weighted_score, source, (y, y), (pairs.weight, pairs.weight)
             ),

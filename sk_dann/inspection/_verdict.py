@@ -5,7 +5,7 @@ chosen on the development tasks of ``benchmarks/adaptation_report.py``. How ofte
 was counted on the others.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,20 +27,17 @@ _CONTRADICTED = 0.25
 _SURER = 0.03
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What to do, by which rule, and why.
+# By rule: verdicts that were right, and all, on the reported half of the benchmark.
+_RELIABILITY: dict = {}
 
-    Parameters
-    ----------
-    verdict : {"adapt", "do not adapt", "cannot tell"}
-    rule : str
-    reasons : tuple of str
-    """
+
+class Verdict(NamedTuple):
+    """What to do, by which rule, why, and how often that was right (of how many), where counted."""
 
     verdict: str
     rule: str
     reasons: tuple
+    reliability: tuple | None
 
 
 def judge(signs, classes):
@@ -59,13 +56,17 @@ def judge(signs, classes):
     for rule in (_no_overlap, _lost, _less_sure, _pulled, _contradiction, _surer):
         found = rule(signs, classes)
         if found is not None:
-            verdict, *reasons = found
-            return Verdict(verdict, rule.__name__.strip("_").replace("_", " "), tuple(reasons))
+            verdict, reason = found
+            return _verdict(verdict, rule.__name__.strip("_").replace("_", " "), reason)
     reason = (
         f"Adapting changes {signs.moved:.0%} of the predictions on the target, and makes them no "
         "surer: what there is to win or to lose is small."
     )
-    return Verdict(CANNOT_TELL, "little changes", (reason,))
+    return _verdict(CANNOT_TELL, "little changes", reason)
+
+
+def _verdict(verdict, rule, reason):
+    return Verdict(verdict, rule, (reason,), _RELIABILITY.get(rule))
 
 
 def _no_overlap(signs, classes):
@@ -125,14 +126,14 @@ def _pulled(signs, classes):
 
 
 def _contradiction(signs, classes):
-    if signs.share_of_em <= _CONTRADICTED:
+    if signs.em_shift <= _CONTRADICTED:
         return None
     predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
     return (
         CANNOT_TELL,
         "The estimates of the target's label proportions contradict each other: they differ from "
         f"those taken for granted by {predicted:.2f} if predictions are counted, and by "
-        f"{signs.share_of_em:.2f} by maximum likelihood (EM). The classes themselves seem to look "
+        f"{signs.em_shift:.2f} by maximum likelihood (EM). The classes themselves seem to look "
         "different in the target.",
     )
 
