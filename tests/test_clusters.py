@@ -38,8 +38,9 @@ def fitted(moons):
 
 @pytest.fixture(scope="module")
 def client():
-    """Two worker processes; the test that uses them must have kept both busy."""
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    """Two worker processes. Only what asks for them runs there, not all that Dask computes."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with Client(**options, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
         yield client
 
@@ -47,7 +48,7 @@ def client():
 def _on_cluster(client, search, *args, **kwargs):
     """Fit on the cluster, and see that both workers had their part in it."""
     before = _tasks_done(client)
-    with parallel_config("dask", wait_for_workers_timeout=60):
+    with parallel_config("dask", client=client, wait_for_workers_timeout=60):
         search.fit(*args, **kwargs)
     assert all(after > before[worker] for worker, after in _tasks_done(client).items())
     return search
@@ -117,12 +118,19 @@ def test_the_built_in_search_hands_its_outer_loops_over(client, moons):
 # Prediction
 
 
-def _predict(rows, model):
-    return model.predict(rows) if rows.shape[0] else model.classes_[:0]
+def _functions():
+    """What the page defines. Nested, so that workers, who cannot import this file, get the code."""
+
+    def predict(rows, model):
+        return model.predict(rows) if rows.shape[0] else model.classes_[:0]
+
+    def label(part, model):
+        return pd.Series(predict(part, model), index=part.index, name="label")
+
+    return predict, label
 
 
-def _label(part, model):
-    return pd.Series(_predict(part, model), index=part.index, name="label")
+_predict, _label = _functions()
 
 
 def test_an_array_is_predicted_block_by_block(moons):
@@ -206,21 +214,17 @@ def test_column_names_are_checked_in_each_partition(moons, fitted):
 
 
 def test_workers_predict_the_same_with_a_model_that_was_sent_ahead(client, moons, fitted):
-    model = client.scatter(fitted, broadcast=True)
     frame = dd.from_pandas(moons[2], npartitions=3)
     meta = pd.Series(fitted.classes_[:0], name="label")
-    labels = frame.map_partitions(_label, model, meta=meta).compute()
+    model = client.scatter(fitted, broadcast=True)
+    labels = client.compute(frame.map_partitions(_label, model, meta=meta)).result(timeout=60)
     np.testing.assert_array_equal(labels, fitted.predict(moons[2]))
     X, y, X_tgt = (np.asarray(part) for part in moons)
     clf = DANNClassifier(**QUICK).fit(X, y, X_tgt)
+    model, dtype = client.scatter(clf, broadcast=True), clf.classes_.dtype
     rows = da.from_array(X_tgt, chunks=(20, -1))
-    found = rows.map_blocks(
-        lambda part, model: model.predict_proba(part),
-        model=client.scatter(clf, broadcast=True),
-        chunks=(rows.chunks[0], (2,)),
-        dtype=np.float64,
-    ).compute()
-    np.testing.assert_array_equal(found, clf.predict_proba(X_tgt))
+    labels = rows.map_blocks(_predict, model=model, drop_axis=1, dtype=dtype)
+    np.testing.assert_array_equal(client.compute(labels).result(timeout=60), clf.predict(X_tgt))
 
 
 def test_threads_share_a_model(moons, fitted):
