@@ -624,6 +624,18 @@ class DANNClassifier(
         """
         return self._infer(X, member_features)
 
+    def __sklearn_clone__(self):
+        try:
+            return super().__sklearn_clone__()
+        except TypeError as error:
+            if not self.callbacks:
+                raise
+            # A TensorBoard with an open writer is the usual one.
+            raise TypeError(
+                f"callbacks={self.callbacks!r} hold something that cannot be copied, as searches "
+                f"and clone do: {error}. Pass a callback that opens its files in on_train_begin."
+            ) from error
+
     def __getstate__(self):
         state = super().__getstate__()
         if "net_" not in state:
