@@ -151,6 +151,17 @@ def test_an_array_is_predicted_block_by_block(moons):
     assert sorted(filter(None, seen)) == [10, 20, 20]
 
 
+def test_probabilities_have_a_column_a_class(moons):
+    X, y, X_tgt = (np.asarray(part) for part in moons)
+    y = np.where(X[:, 0] > 0.5, "far", y)
+    clf = DANNClassifier(**QUICK).fit(X, y, X_tgt)
+    rows = da.from_array(X_tgt, chunks=(20, -1))
+    proba = rows.map_blocks(clf.predict_proba, chunks=(rows.chunks[0], (3,)), dtype=X.dtype)
+    assert proba.shape == (50, 3)
+    # BLAS sums otherwise in blocks of other sizes.
+    np.testing.assert_allclose(proba.compute(), clf.predict_proba(X_tgt), rtol=1e-12)
+
+
 def test_blocks_without_rows_have_no_labels(moons):
     X, y, X_tgt = (np.asarray(part) for part in moons)
     clf = DANNClassifier(**QUICK).fit(X, y, X_tgt)

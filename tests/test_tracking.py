@@ -77,7 +77,7 @@ def test_curves_go_on_with_warm_start(moons, tmp_path):
 def test_an_open_writer_cannot_be_copied_and_the_error_names_it(moons, tmp_path):
     with SummaryWriter(tmp_path) as writer:
         clf = DANNClassifier(**QUICK, callbacks=[TensorBoard(writer)])
-        with pytest.raises(TypeError, match=r"^callbacks=.*TensorBoard.*opens its files in"):
+        with pytest.raises(TypeError, match=r"^callbacks=.*TensorBoard.*open files and runs in"):
             GridSearchCV(clf, {"alpha": [1e-4]}, cv=2).fit(*moons[:2], X_tgt=moons[2])
         with pytest.raises(TypeError, match=r"^callbacks="):
             DANNClassifierCV(clf, lambdas=[0]).fit(*moons)

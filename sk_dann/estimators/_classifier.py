@@ -181,7 +181,8 @@ class DANNClassifier(
     verbose : int, default=0
         1 shows a progress bar.
     callbacks : list of skorch callbacks or None, default=None
-        See :mod:`skorch.callbacks`. History keys are listed at `history_`.
+        See :mod:`skorch.callbacks`. History keys are listed at `history_`. A search copies them
+        for each fit.
 
     Attributes
     ----------
@@ -632,8 +633,8 @@ class DANNClassifier(
                 raise
             # A TensorBoard with an open writer is the usual one.
             raise TypeError(
-                f"callbacks={self.callbacks!r} hold something that cannot be copied, as searches "
-                f"and clone do: {error}. Pass a callback that opens its files in on_train_begin."
+                f"callbacks={self.callbacks!r} cannot be copied, as searches and clone do: "
+                f"{error}. Pass callbacks that open files and runs in on_train_begin, not before."
             ) from error
 
     def __getstate__(self):
