@@ -39,7 +39,8 @@ def fitted(moons):
 @pytest.fixture(scope="module")
 def client():
     """Two worker processes. Only what asks for them runs there, not all that Dask computes."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    # Any free port: the usual one may be another test process's.
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with Client(**options, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
         yield client
