@@ -180,7 +180,8 @@ class DANNClassifier(
     verbose : int, default=0
         1 shows a progress bar.
     callbacks : list of skorch callbacks or None, default=None
-        See :mod:`skorch.callbacks`. History keys are listed at `history_`.
+        See :mod:`skorch.callbacks`. History keys are listed at `history_`. A search copies them
+        for each fit.
 
     Attributes
     ----------
@@ -622,6 +623,18 @@ class DANNClassifier(
             The features of all networks side by side.
         """
         return self._infer(X, member_features)
+
+    def __sklearn_clone__(self):
+        try:
+            return super().__sklearn_clone__()
+        except TypeError as error:
+            if not self.callbacks:
+                raise
+            # A TensorBoard with an open writer is the usual one.
+            raise TypeError(
+                f"callbacks={self.callbacks!r} cannot be copied, as searches and clone do: "
+                f"{error}. Pass callbacks that open files and runs in on_train_begin, not before."
+            ) from error
 
     def __getstate__(self):
         state = super().__getstate__()
