@@ -31,6 +31,8 @@ _SVM_GRID = (1e-4, 1e-2, 1.0)
 # A pair shows the source-only network so many halves of the columns, two and two.
 _N_SPLITS = 3
 _MIN_COLUMNS = 4
+# Parameters of searches, which would choose λ anew.
+_OF_SEARCHES = ("lambdas", "param_grid", "param_distributions")
 
 
 @dataclass(eq=False)
@@ -104,12 +106,17 @@ def without_adaptation(estimator):
     Raises
     ------
     TypeError
-        If there is no `lambda_adapt`.
+        If there is no `lambda_adapt`, or a search chooses it.
     """
+    if not hasattr(estimator, "get_params"):
+        raise TypeError(
+            f"estimator must be a classifier of scikit-learn's kind, got {estimator!r}."
+        )
     twin = clone(estimator)
     names = twin.get_params()
     prefixes = [re.sub("lambda_adapt$", "", name) for name in names if _is(name, "lambda_adapt")]
-    if not prefixes:
+    chooses = any(_is(name, each) for name in names for each in _OF_SEARCHES)
+    if chooses or not prefixes:
         raise TypeError(
             "estimator must have a parameter lambda_adapt, itself or in a step, so that it can be "
             f"compared with lambda_adapt=0; got {estimator!r}. Pass a DANNClassifier, a pipeline "

