@@ -1,7 +1,5 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
-import copy
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -40,7 +38,7 @@ from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._guard import FirstLook, warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
 from ._prediction import DecisionMixin
-from ._storage import compare_versions, current_versions, device_here
+from ._storage import pack, unpack
 from ._validation import (
     check_domains,
     check_rows,
@@ -626,31 +624,12 @@ class DANNClassifier(
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "net_" not in state:
-            return state
-        state = {**state, "net_": _on_cpu(self.net_), "_versions": current_versions()}
-        if state.get("_source_only") is not None:
-            source_only = self._source_only
-            state["_source_only"] = replace(source_only, net=_on_cpu(source_only.net))
-        return state
+        return pack(state) if "net_" in state else state
 
     def __setstate__(self, state):
-        state = dict(state)
-        versions = state.pop("_versions", None)
-        super().__setstate__(state)
-        if versions is not None:
-            compare_versions(versions)
-            device = device_here(self.device)
-            self.net_.to(device)
-            if state.get("_source_only") is not None:
-                self._source_only.net.to(device)
+        super().__setstate__(unpack(state) if "net_" in state else state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _on_cpu(net):
-    cpu = torch.device("cpu")
-    return net if net.device == cpu else copy.deepcopy(net).to(cpu)
