@@ -417,6 +417,11 @@ class DANNClassifier(
             its own in :mod:`sk_dann.exceptions`.
         """
         last = self.net_ if self.warm_start and hasattr(self, "net_") else None
+        if last is not None and not hasattr(self, "n_iter_"):
+            raise ValueError(
+                "warm_start=True goes on with an earlier fit, but of this one only the weights "
+                "were loaded. Set warm_start=False, or store the whole estimator, as joblib does."
+            )
         data = self._read_data(X, y, X_tgt, sample_domain, sample_weight, last is not None)
         # The same draws go on; without warm_start, each fit of a RandomState gets new ones.
         seed = last.seed if last else check_random_state(self.random_state).randint(2**31 - 1)
@@ -569,6 +574,8 @@ class DANNClassifier(
             reason = f"label_shift={self.label_shift!r}"
             if isinstance(self.label_shift, str):
                 reason = self.share_estimate_.reason if self.share_estimate_ else "no target"
+            if not hasattr(self, "n_iter_"):
+                reason = "files of weights do not hold them"
             raise ValueError(
                 "source_only_proba needs the source-only networks that fit trains for "
                 f'label_shift="estimate" and a target; there are none here: {reason}.'
