@@ -84,13 +84,12 @@ def pack_net(net):
 
     Callbacks are left out: those of the user's own are the estimator's parameters.
     """
-    weights = as_arrays(net.module_.state_dict())
     return {
         "blueprint": dict(vars(net.blueprint)),
-        "dtype": next(v.dtype.name for v in weights.values() if v.dtype.kind == "f"),
+        "dtype": str(next(net.module_.parameters()).dtype).removeprefix("torch."),
         "seed": net.seed,
-        "weights": weights,
-        "optimizer_state": as_arrays(net.optimizer_.state_dict()["state"]),
+        "weights": _as_arrays(net.module_.state_dict()),
+        "optimizer_state": _as_arrays(net.optimizer_.state_dict()["state"]),
         "history": list(net.history),
     }
 
@@ -107,14 +106,15 @@ def unpack_net(packed, device):
     return net.to(device)
 
 
-def as_arrays(values):
+def _as_arrays(values):
     """Return nested dicts and lists with arrays in the place of tensors."""
     if isinstance(values, torch.Tensor):
-        # As it is, if this is all there is to it.
-        return values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        # Some optimizers have states of bfloat16, which numpy does not know.
+        return values if values.dtype == torch.bfloat16 else values.numpy()
     if isinstance(values, dict):
-        return {key: as_arrays(value) for key, value in values.items()}
-    return [as_arrays(value) for value in values] if isinstance(values, list) else values
+        return {key: _as_arrays(value) for key, value in values.items()}
+    return [_as_arrays(value) for value in values] if isinstance(values, list) else values
 
 
 def _as_tensors(values):

@@ -5,13 +5,13 @@ from contextlib import suppress
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
-from ..estimators import CDANClassifier, DANNClassifier, DANNClassifierCV
+from ..estimators import DANNClassifier, DANNClassifierCV
 from ..nn import MemberDropout, MemberLinear
 from ._base import import_extra
 
-_ACTIVATIONS = {"Identity": None, "Sigmoid": "OnnxSigmoid", "Tanh": "OnnxTanh", "ReLU": "OnnxRelu"}
-_OWN = (DANNClassifier, CDANClassifier, DANNClassifierCV)
+_ACTIVATIONS = {nn.Identity: "Identity", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh", nn.ReLU: "Relu"}
 
 
 def to_onnx(estimator, X, **kwargs):
@@ -64,8 +64,8 @@ def to_onnx(estimator, X, **kwargs):
     ['label', 'probabilities']
     """
     skl2onnx = import_extra("skl2onnx", "onnx")
-    _register(skl2onnx)
     last = _last_step(estimator)
+    _register(skl2onnx, type(last))
     row = X[:1].toarray() if sparse.issparse(X) else X[:1]
     if last is estimator or isinstance(row, list):
         row = np.asarray(row)  # of a data frame too: the network has a single input
@@ -78,7 +78,7 @@ def to_onnx(estimator, X, **kwargs):
 def _last_step(estimator):
     with suppress(AttributeError, TypeError):
         return _last_step(estimator.steps[-1][1])
-    if not isinstance(estimator, _OWN):
+    if not isinstance(estimator, DANNClassifier | DANNClassifierCV):
         raise TypeError(
             "estimator must be a DANNClassifier, CDANClassifier or DANNClassifierCV, or a pipeline "
             f"that ends in one (of a search, its best_estimator_); got {type(estimator).__name__}."
@@ -86,16 +86,15 @@ def _last_step(estimator):
     return estimator
 
 
-def _register(skl2onnx):
-    """Tell skl2onnx of the estimators; again and again does no harm."""
-    for kind in _OWN:
-        skl2onnx.update_registered_converter(
-            kind,
-            f"SkDann{kind.__name__}",
-            _declare_outputs,
-            _convert,
-            options={"zipmap": [True, False, "columns"]},
-        )
+def _register(skl2onnx, kind):
+    """Tell skl2onnx of a class of estimators; again and again does no harm."""
+    skl2onnx.update_registered_converter(
+        kind,
+        f"SkDann{kind.__name__}",
+        _declare_outputs,
+        _convert,
+        options={"zipmap": [True, False, "columns"]},
+    )
 
 
 def _networks(estimator):
@@ -138,49 +137,49 @@ def _dtype(estimator):
 
 
 def _convert(scope, operator, container):
-    """Write the nodes of a classifier.
-
-    Shapes: N rows, K members, C classes, as in :mod:`sk_dann.nn`.
-    """
+    """Write the nodes of a classifier."""
     ops = import_extra("skl2onnx.algebra.onnx_ops", "onnx")
     version = container.target_opset
-    estimator = _networks(operator.raw_operator)
-    network = estimator.net_.module_
-    dtype = _dtype(estimator)
-    to = import_extra("onnx", "onnx").helper.np_dtype_to_tensor_dtype(dtype)
 
     def node(kind, *inputs, **attributes):
-        return getattr(ops, kind)(*inputs, op_version=version, **attributes)
+        return getattr(ops, f"Onnx{kind}")(*inputs, op_version=version, **attributes)
 
-    values = node("OnnxCast", operator.inputs[0], to=to)
+    estimator = _networks(operator.raw_operator)
+    log_proba = _log_proba(node, version, estimator, operator.inputs[0])
+    label, proba = (output.full_name for output in operator.outputs)
+    best = node("ArgMax", log_proba, axis=1, keepdims=0)
+    classes = estimator.classes_.astype(str if _are_strings(estimator.classes_) else np.int64)
+    node("Gather", classes, best, output_names=[label]).add_to(scope, container)
+    node("Softmax", log_proba, axis=-1, output_names=[proba]).add_to(scope, container)
+
+
+def _log_proba(node, version, estimator, X):
+    """Log-probabilities of the classes, up to a constant in each row: (N, C).
+
+    Shapes: N rows, K members, d inputs, h outputs, C classes, as in :mod:`sk_dann.nn`.
+    """
+    network, dtype = estimator.net_.module_, _dtype(estimator)
+    tensor_type = import_extra("onnx", "onnx").helper.np_dtype_to_tensor_dtype(dtype)
+    values = node("Cast", X, to=tensor_type)
     for layer in [*network.feature_extractor, *network.label_predictor]:
         if isinstance(layer, MemberLinear):
             weight, bias = (p.detach().cpu().numpy() for p in (layer.weight, layer.bias))
             # The rows (N, d) meet the weights (K, d, h) of all members.
-            values = node("OnnxAdd", node("OnnxMatMul", values, weight), bias)
+            values = node("Add", node("MatMul", values, weight), bias)
         elif not isinstance(layer, MemberDropout):
-            kind = _ACTIVATIONS[type(layer).__name__]
-            values = values if kind is None else node(kind, values)
-    log_proba = _average(node, node("OnnxLogSoftmax", values, axis=-1), len(weight), version)
-    if estimator._moves_shares:
-        log_proba = node("OnnxAdd", log_proba, _log_ratio(estimator).astype(dtype))
-    label, proba = (output.full_name for output in operator.outputs)
-    best = node("OnnxArgMax", log_proba, axis=1, keepdims=0)
-    classes = estimator.classes_
-    kind = str if _are_strings(classes) else np.int64
-    names = node("OnnxGather", classes.astype(kind), best, output_names=[label])
-    names.add_to(scope, container)
-    node("OnnxSoftmax", log_proba, axis=-1, output_names=[proba]).add_to(scope, container)
-
-
-def _average(node, log_proba, n_members, version):
-    """Average probabilities (K, N, C) over the members, up to a constant; shape (N, C)."""
-    if version >= 18:
-        return node("OnnxReduceLogSumExp", log_proba, np.array([0]), keepdims=0)
-    return node("OnnxReduceLogSumExp", log_proba, axes=[0], keepdims=0)
+            values = node(_ACTIVATIONS[type(layer)], values)
+    values = node("LogSoftmax", values, axis=-1)
+    if version < 18:
+        averaged = node("ReduceLogSumExp", values, axes=[0], keepdims=0)
+    else:
+        averaged = node("ReduceLogSumExp", values, np.array([0]), keepdims=0)
+    if not estimator._moves_shares:
+        return averaged
+    return node("Add", averaged, _log_ratio(estimator).astype(dtype))
 
 
 def _log_ratio(estimator):
+    """Return what moves log-probabilities from the source's class shares to the target's."""
     source, target = estimator.class_shares_, estimator.target_class_shares_
     ratio = np.divide(target, source, out=np.zeros_like(target), where=source > 0)
     with np.errstate(divide="ignore"):

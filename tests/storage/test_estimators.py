@@ -1,5 +1,6 @@
 """Whole estimators: pickle, joblib and skops, in a process that knows nothing but the files."""
 
+import copy
 import io
 import json
 import pickle
@@ -200,3 +201,17 @@ def test_buffers_of_ones_own_modules_are_stored(data):
     clf = DANNClassifier(**QUICK, feature_extractor=extractor, n_estimators=2).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+
+
+class Rounded(torch.optim.SGD):
+    def step(self):
+        super().step()
+        for parameter in self.param_groups[0]["params"]:
+            self.state[parameter]["rounded"] = parameter.detach().bfloat16()
+
+
+def test_states_that_numpy_has_no_dtype_for_are_stored_too(data):
+    net = copy.deepcopy(DANNClassifier(**QUICK, solver=Rounded).fit(*data)).net_
+    rounded = [state["rounded"].dtype for state in net.optimizer_.state.values() if state]
+    assert rounded
+    assert set(rounded) <= {torch.bfloat16, torch.float64}  # torch casts what it loads

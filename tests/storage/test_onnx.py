@@ -88,6 +88,13 @@ def test_other_estimators_predict_the_same(data, estimator):
     _assert_same(estimator.fit(*data), data[2])
 
 
+def test_classes_of_ones_own_are_known_too(data):
+    class Mine(DANNClassifier):
+        pass
+
+    _assert_same(Mine(**QUICK).fit(*data), data[2])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_pipeline_is_one_model(draw, dtype):
     X, y, domain = _stack(*draw(dtype=dtype))
