@@ -24,7 +24,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-oldest test-newest lint format bench build lock clean
+.PHONY: help venv demo test test-oldest test-newest lint format docs bench build lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,7 @@ demo: venv  ## source-only against DANN on real data: a table and a picture
 
 # One thread to a process: two processes share the machine.
 test: export OMP_NUM_THREADS = 1
-test: lint  ## lint, then every test and doctest with coverage; PYTEST_ARGS passes through
+test: lint docs  ## lint, build the pages, run every test and doctest; PYTEST_ARGS passes through
 	@$(BIN)/python -m pytest --cov -n 2 $(PYTEST_ARGS)
 
 test-oldest: export OMP_NUM_THREADS = 1
@@ -82,6 +82,11 @@ format: venv  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+# From nothing, for pages of names that are gone would stay. -n: a name that leads nowhere is a warning.
+docs: venv  ## the pages into docs/_build/html; a warning is an error
+	@rm -rf docs/_build docs/generated
+	@$(BIN)/sphinx-build -n -W --keep-going -q docs docs/_build/html
+
 bench: venv  ## the Amazon benchmark; ARGS passes through
 	@$(BIN)/python benchmarks/amazon.py $(ARGS)
 
@@ -98,6 +103,7 @@ lock:  ## write constraints.txt anew from a fresh environment (TORCH=x.y.z moves
 	} > "$$scratch/constraints.txt" && cp "$$scratch/constraints.txt" constraints.txt
 
 clean:  ## remove the environments and everything else that was made here
+	@rm -rf docs/_build docs/generated docs/notebooks
 	@rm -rf $(VENV) $(OLDEST) $(NEWEST) build dist .coverage .coverage.* htmlcov
 	@rm -rf .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

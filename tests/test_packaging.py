@@ -58,11 +58,15 @@ def wheel(archives):
 
 def _files_below(*folders):
     """Return the files of the checkout below some folders, without what tools leave there."""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    made = [ROOT / line.strip("/") for line in ignored if line.startswith("/docs/")]
     return {
         path.relative_to(ROOT).as_posix()
         for folder in folders
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.parent.name not in {"__pycache__", ".ipynb_checkpoints"}
+        if path.is_file()
+        and path.parent.name not in {"__pycache__", ".ipynb_checkpoints"}
+        and not any(path.is_relative_to(folder) for folder in made)
     }
 
 
@@ -105,7 +109,7 @@ PathFinder.find_spec = lambda name, *args: (
     None if name.partition(".")[0] in {OPTIONAL} else find_spec(name, *args)
 )
 import numpy as np
-import sk_dann, sk_dann.datasets, sk_dann.metrics, sk_dann.model_selection
+import sk_dann, sk_dann.datasets, sk_dann.inspection, sk_dann.metrics, sk_dann.model_selection
 print(sk_dann.__file__)
 X_src, y_src, X_tgt, _ = sk_dann.datasets.make_inter_twinning_moons(random_state=0)
 clf = sk_dann.DANNClassifier(max_iter=2, early_stopping=True).fit(X_src, y_src, X_tgt)
@@ -152,10 +156,10 @@ def test_every_import_is_declared():
     found = set(_third_party_imports("**/*.py"))
     assert {name for _, name in found} <= needed | _names(EXTRAS["data"] + EXTRAS["plot"])
     assert {name for _, name in found} >= needed, "declared but not imported"
-    # Extras are wanted by the loaders, which say so if they are missing, and by the demo, which
-    # asks for them before it imports its own modules.
+    # Extras are wanted by the loaders and the pictures, which say so if they are missing, and by
+    # the demo, which asks for them before it imports its own modules.
     wanting = {path.split("/")[1] for path, name in found if name not in needed}
-    assert wanting == {"_demo", "datasets"}
+    assert wanting == {"_demo", "datasets", "inspection"}
 
 
 def test_the_oldest_versions_tested_are_the_lower_bounds():

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from .. import __version__
+from .._optional import import_optional
 from ..training import resolve_device
 from ._tasks import DEMOS
 
@@ -134,14 +134,8 @@ def _choose_pairs(demo, args):
 
 
 def _require_packages():
-    try:
-        for name in _NEEDED_PACKAGES:
-            import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"The demo needs the package {name!r}, which could not be imported. "
-            'Install it with: pip install "sk-dann[data,plot]"'
-        ) from error
+    for name in _NEEDED_PACKAGES:
+        import_optional(name, "data,plot", "The demo")
 
 
 def _run(demo, pairs, args):

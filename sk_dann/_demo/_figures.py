@@ -1,4 +1,4 @@
-"""The picture of the feature spaces, and what all pictures share.
+"""The picture of the feature spaces, and what all pictures of the demo share.
 
 Figures are made without pyplot, so a caller's figures and backend stay as they are.
 """
@@ -7,16 +7,13 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from PIL import Image
-from sklearn.decomposition import PCA
 
+from ..inspection import FeatureSpaceDisplay
+from ..inspection._plotting import class_colors
 from ._measure import ADAPTED, ALONE
 
-# Okabe and Ito's colours, which stay apart for the colour-blind.
-CLASS_COLORS = ("#0072B2", "#D55E00")
-DOMAIN_MARKERS = ("o", "^")
+CLASS_COLORS = class_colors(2)
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -27,11 +24,6 @@ STYLE = {
 }
 _DPI = 150
 _MAX_POINTS = 200
-_LEGEND_MARKERS = (
-    {"marker": DOMAIN_MARKERS[0], "markerfacecolor": "none"},
-    {"marker": DOMAIN_MARKERS[1]},
-)
-_LEGEND_SPACING = {"frameon": False, "handlelength": 1.2, "columnspacing": 1.6}
 
 
 def new_figure(width, height):
@@ -52,56 +44,47 @@ def save_png(figure, path):
 def feature_space_figure(demo, fitted):
     """Draw held-back rows as the network sees them, without and with adaptation."""
     figure = new_figure(9, 4.6)
-    axes = figure.subplots(1, 2)
-    for ax, name in zip(axes, (ALONE, ADAPTED), strict=True):
-        draw_features(ax, fitted.models[name], fitted.task)
+    models = {name: fitted.models[name] for name in (ALONE, ADAPTED)}
+    display = draw_features(figure.subplots(1, 2), models, demo, fitted.task)
+    for ax, name in zip(display.axes_, models, strict=True):
         ax.set_title(_title(name, fitted.measured), linespacing=1.4)
         ax.set_xlabel("first principal component of the features")
-    axes[0].set_ylabel("second principal component")
-    add_legend(figure, fitted.task, demo.classes)
+    display.axes_[1].set_ylabel("")
+    move_legend(display)
     return figure
 
 
-def draw_features(ax, model, task):
-    """Scatter the model's features of held-back rows on their first two principal components."""
-    rows = held_back(task)
-    spaces = [model.transform(X) for X, _ in rows]
-    pca = PCA(n_components=2, random_state=0).fit(np.concatenate(spaces))
-    for X, (_, y), marker in zip(spaces, rows, DOMAIN_MARKERS, strict=True):
-        scatter_points(ax, pca.transform(X), colors_of(y, CLASS_COLORS), marker)
-    ax.set(xticks=[], yticks=[])
+def draw_features(axes, models, demo, task):
+    """Draw the features of held-back rows by each model (name → pipeline) into axes of its own."""
+    (X_src, y_src), (X_tgt, y_tgt) = held_back(task)
+    return FeatureSpaceDisplay.from_features(
+        {name: (model.transform(X_src), model.transform(X_tgt)) for name, model in models.items()},
+        y_src,
+        y_tgt,
+        display_labels=demo.classes,
+        domain_names=(f"{task.source} (source)", f"{task.target} (target)"),
+        ax=axes,
+    )
+
+
+def move_legend(display, more=()):
+    """Move the legend of the features below all axes, with `more` entries."""
+    handles = [*display.legend_.legend_handles, *more]
+    display.legend_.remove()
+    display.figure_.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        frameon=False,
+        handlelength=1.2,
+        columnspacing=1.6,
+    )
 
 
 def held_back(task):
     """Return rows and labels of source and target, few enough to be told apart in a picture."""
     parts = (task.X_src_test, task.y_src_test), (task.X_test, task.y_test)
     return [(X[:_MAX_POINTS], y[:_MAX_POINTS]) for X, y in parts]
-
-
-def colors_of(y, colors):
-    """Return the colour of each label, in the order of the sorted labels."""
-    return np.array(colors)[np.unique(y, return_inverse=True)[1]]
-
-
-def scatter_points(ax, X, colors, marker):
-    """Scatter points (n, 2), those of the source as rings."""
-    is_source = marker == DOMAIN_MARKERS[0]
-    style = {"facecolors": "none", "edgecolors": colors} if is_source else {"c": colors}
-    ax.scatter(*X.T, s=18, marker=marker, alpha=0.7, linewidths=1.1 if is_source else 0, **style)
-
-
-def add_legend(figure, task, classes, more=()):
-    """Name the markers of the domains and the colours of the classes below the axes."""
-    domains = (f"{task.source} (source)", f"{task.target} (target)")
-    handles = [
-        Line2D([], [], linestyle="", color="0.4", label=label, **style)
-        for label, style in zip(domains, _LEGEND_MARKERS, strict=True)
-    ]
-    colors = [*zip(classes, CLASS_COLORS, strict=True), *more]
-    handles += [Patch(color=color, alpha=0.7, label=label) for label, color in colors]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles), **_LEGEND_SPACING
-    )
 
 
 def _title(name, measured):

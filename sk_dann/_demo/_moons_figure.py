@@ -2,19 +2,11 @@
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.patches import Patch
 from sklearn.metrics import roc_auc_score
 
-from ._figures import (
-    CLASS_COLORS,
-    DOMAIN_MARKERS,
-    STYLE,
-    add_legend,
-    colors_of,
-    draw_features,
-    held_back,
-    new_figure,
-    scatter_points,
-)
+from ..inspection import FeatureSpaceDisplay
+from ._figures import CLASS_COLORS, STYLE, draw_features, held_back, move_legend, new_figure
 from ._measure import ADAPTED, ALONE
 
 _DOMAIN_COLORS = ("#009E73", "#CC79A7")
@@ -25,25 +17,25 @@ _N_GRID = 200
 def moons_figure(demo, fitted):
     """Draw what label predictor, features and domain classifier make of fresh points."""
     figure = new_figure(9, 6.4)
-    for row, name in zip(figure.subplots(2, 3), (ALONE, ADAPTED), strict=True):
-        model = fitted.models[name]
+    axes = figure.subplots(2, 3)
+    models = {name: fitted.models[name] for name in (ALONE, ADAPTED)}
+    display = draw_features(axes[:, 1], models, demo, fitted.task)
+    for row, (name, model) in zip(axes, models.items(), strict=True):
         _draw_classes(row[0], model, fitted.task)
         row[0].set_ylabel(name, fontsize=12, color="black")
         row[0].set_title(f"Classes: target accuracy {fitted.measured['accuracy', name]:.3f}")
-        draw_features(row[1], model, fitted.task)
-        row[1].set_title("Feature space (PCA)")
+        row[1].set(title="Feature space (PCA)", xlabel="", ylabel="")
         auc = _draw_domains(row[2], model, fitted.task)
         row[2].set_title(f"Its domain classifier: AUC {auc:.3f}")
     sides = zip(("taken for source", "for target"), _DOMAIN_COLORS, strict=True)
-    add_legend(figure, fitted.task, demo.classes, sides)
+    move_legend(display, [Patch(color=color, alpha=0.7, label=label) for label, color in sides])
     return figure
 
 
 def _draw_classes(ax, model, task):
     rows = held_back(task)
     _fill_sides(ax, lambda X: model.predict_proba(X)[:, 1], rows, CLASS_COLORS)
-    for (X, y), marker in zip(rows, DOMAIN_MARKERS, strict=True):
-        scatter_points(ax, X, colors_of(y, CLASS_COLORS), marker)
+    _draw_points(ax, rows)
 
 
 def _draw_domains(ax, model, task):
@@ -54,10 +46,19 @@ def _draw_domains(ax, model, task):
 
     rows = held_back(task)
     _fill_sides(ax, target_proba, rows, _DOMAIN_COLORS)
-    for (X, _), color, marker in zip(rows, _DOMAIN_COLORS, DOMAIN_MARKERS, strict=True):
-        scatter_points(ax, X, color, marker)
+    source, target = _draw_points(ax, rows)
+    source.set_edgecolor(_DOMAIN_COLORS[0])
+    target.set_facecolor(_DOMAIN_COLORS[1])
     proba = [target_proba(X) for X in (task.X_src_test, task.X_test)]
     return roc_auc_score(np.repeat([0, 1], [len(p) for p in proba]), np.concatenate(proba))
+
+
+def _draw_points(ax, rows):
+    """Draw the points as they are and return those of the source and of the target."""
+    (X_src, y_src), (X_tgt, y_tgt) = rows
+    display = FeatureSpaceDisplay({"": (X_src, X_tgt)}, y_source=y_src, y_target=y_tgt).plot(ax)
+    display.legend_.remove()
+    return display.scatters_[0]
 
 
 def _fill_sides(ax, proba, rows, colors):

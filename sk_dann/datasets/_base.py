@@ -1,17 +1,11 @@
 """What the loaders share: optional packages and the choice of two domains."""
 
-from importlib import import_module
+from .._optional import import_optional
 
 
 def import_data_package(name):
     """Import a package of the `data` extra, or say how to get it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"This data set needs the package {name!r}, which could not be imported. "
-            'Install it with: pip install "sk-dann[data]"'
-        ) from error
+    return import_optional(name, "data", "This data set")
 
 
 def check_domains_differ(source, target, domains):

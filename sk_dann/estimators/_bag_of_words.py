@@ -75,7 +75,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         ``"words"`` and ``"denoised"``, fitted; each predicts for itself. Their last steps are the
         trained estimators. After an interrupted `fit`, those that have begun to learn.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Only if the source has column names that are strings.
 
     See Also

@@ -135,10 +135,9 @@ class DANNClassifier(
     n_estimators : int, default=1
         Number of networks that are trained side by side, from different weights on the same
         batches, and whose probabilities are averaged. Four cost far less than four fits.
-    feature_extractor, label_predictor, domain_classifier : torch Module class or instance, \
-            default=None
-        Modules of your own instead of the perceptrons; the parameters above that shape those do
-        not concern them, and a step takes about twice as long: the gradients of the perceptrons
+    feature_extractor, label_predictor, domain_classifier : Module class or instance, default=None
+        torch modules of your own instead of the perceptrons; the parameters above that shape those
+        do not concern them, and a step takes about twice as long: the gradients of the perceptrons
         are written by hand. The feature extractor takes a tensor of rows (n, n_features) and
         returns (n, n_hidden); the others take that and return one output a class, and a single
         logit (with several source domains one logit a domain). An instance is copied and never
@@ -179,7 +178,8 @@ class DANNClassifier(
     verbose : int, default=0
         1 shows a progress bar.
     callbacks : list of skorch callbacks or None, default=None
-        See :mod:`skorch.callbacks`. History keys are listed at `history_`.
+        See :mod:`skorch.callbacks`. History keys are listed at `history_`. A search copies them
+        for each fit.
 
     Attributes
     ----------
@@ -214,7 +214,7 @@ class DANNClassifier(
         target to look at.
     n_source_domains_ : int
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if the source has column names that are strings.
 
     See Also
@@ -591,7 +591,7 @@ class DANNClassifier(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_source_domains_ + 1)
+        ndarray of shape (n_samples, `n_source_domains_` + 1)
             The source domains in ascending order of their number in `sample_domain`; the
             target is the last column. 0.5 and 0.5 where the domains cannot be told apart.
 
@@ -628,6 +628,18 @@ class DANNClassifier(
             The features of all networks side by side.
         """
         return self._infer(X, member_features)
+
+    def __sklearn_clone__(self):
+        try:
+            return super().__sklearn_clone__()
+        except TypeError as error:
+            if not self.callbacks:
+                raise
+            # A TensorBoard with an open writer is the usual one.
+            raise TypeError(
+                f"callbacks={self.callbacks!r} cannot be copied, as searches and clone do: "
+                f"{error}. Pass callbacks that open files and runs in on_train_begin, not before."
+            ) from error
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -47,7 +47,7 @@ _NOT_IN_GRID = {
 class DANNClassifierCV(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, DecisionMixin, BaseEstimator
 ):
-    r"""Domain-adversarial neural network whose hyper-parameters are chosen without target labels.
+    """Domain-adversarial neural network whose hyper-parameters are chosen without target labels.
 
     What :class:`~sklearn.model_selection.GridSearchCV` with a :class:`DANNClassifier` and a
     :class:`~sk_dann.model_selection.DomainScorer` does, several times as fast: all λ, weight
@@ -123,7 +123,7 @@ class DANNClassifierCV(
     scorers_ : list of DomainScorer
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if the source has column names that are strings.
 
     See Also

@@ -40,7 +40,7 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     scale_ : ndarray of shape (n_features,)
         What columns are multiplied by.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Only if `X` has column names that are strings.
 
     Notes

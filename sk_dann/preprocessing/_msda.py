@@ -72,7 +72,7 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
     reconstructed_features_ : ndarray of int of shape (n_out,)
         The columns of the input that the layers reconstruct, in the order of their output.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Only if `X` has column names that are strings.
 
     Notes

@@ -7,9 +7,9 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._optional import import_optional
 from ..estimators import DANNClassifier, DANNClassifierCV
 from ..nn import MemberDropout, MemberLinear
-from ._base import import_extra
 
 _ACTIVATIONS = {nn.Identity: "Identity", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh", nn.ReLU: "Relu"}
 
@@ -63,7 +63,7 @@ def to_onnx(estimator, X, **kwargs):
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    skl2onnx = import_extra("skl2onnx", "onnx")
+    skl2onnx = import_optional("skl2onnx", "onnx", "to_onnx")
     last = _last_step(estimator)
     _register(skl2onnx, type(last))
     row = X[:1].toarray() if sparse.issparse(X) else X[:1]
@@ -113,7 +113,8 @@ def _networks(estimator):
 
 def _declare_outputs(operator):
     """Tell skl2onnx the kinds and shapes of both outputs."""
-    types = import_extra("skl2onnx.common.data_types", "onnx")
+    from skl2onnx.common import data_types as types
+
     estimator = _networks(operator.raw_operator)
     n_rows = operator.inputs[0].get_first_dimension()
     is_double = _dtype(estimator) == np.float64
@@ -138,7 +139,8 @@ def _dtype(estimator):
 
 def _convert(scope, operator, container):
     """Write the nodes of a classifier."""
-    ops = import_extra("skl2onnx.algebra.onnx_ops", "onnx")
+    from skl2onnx.algebra import onnx_ops as ops
+
     version = container.target_opset
 
     def node(kind, *inputs, **attributes):
@@ -158,9 +160,10 @@ def _log_proba(node, version, estimator, X):
 
     Shapes: N rows, K members, d inputs, h outputs, C classes, as in :mod:`sk_dann.nn`.
     """
+    from onnx.helper import np_dtype_to_tensor_dtype
+
     network, dtype = estimator.net_.module_, _dtype(estimator)
-    tensor_type = import_extra("onnx", "onnx").helper.np_dtype_to_tensor_dtype(dtype)
-    values = node("Cast", X, to=tensor_type)
+    values = node("Cast", X, to=np_dtype_to_tensor_dtype(dtype))
     for layer in [*network.feature_extractor, *network.label_predictor]:
         if isinstance(layer, MemberLinear):
             weight, bias = (p.detach().cpu().numpy() for p in (layer.weight, layer.bias))

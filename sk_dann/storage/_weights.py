@@ -5,14 +5,16 @@ import os
 from pathlib import Path
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
+from .._optional import import_optional
+from ..estimators import BagOfWordsDANNClassifier, DANNClassifier, DANNClassifierCV
 from ..estimators._assembly import draw_up, remake_net
 from ..estimators._storage import pack_net
 from ..estimators._validation import check_layer_sizes
 from ..training import network_dtype, resolve_device
-from ._base import check_kind, import_extra
 
 _FORMAT = 1
 # In the header of the file, which holds nothing but strings.
@@ -60,9 +62,9 @@ def save_weights(estimator, path):
     ...     os.listdir(folder)
     ['moons.safetensors']
     """
-    safetensors = import_extra("safetensors", "storage")
-    numpy_io = import_extra("safetensors.numpy", "storage")
-    check_kind(estimator)
+    safetensors = import_optional("safetensors", "storage", "save_weights")
+    numpy_io = import_optional("safetensors.numpy", "storage", "save_weights")
+    _check_kind(estimator)
     check_is_fitted(estimator, ["net_", "target_class_shares_"])
     packed = pack_net(estimator.net_)
     header = {_KEY: json.dumps(_describe(estimator, packed))}
@@ -76,6 +78,29 @@ def save_weights(estimator, path):
         raise OSError(f"{os.fspath(path)} could not be written: {error}") from error
     finally:
         Path(unfinished).unlink(missing_ok=True)
+
+
+def _check_kind(estimator):
+    """Refuse what is not the one estimator that has the networks, and say where that is.
+
+    Raises
+    ------
+    TypeError
+    """
+    if isinstance(estimator, DANNClassifier):
+        return
+    kind = type(estimator).__name__
+    where = {
+        DANNClassifierCV: "it is at best_estimator_",
+        Pipeline: "it may be the last step, pipeline[-1]",
+        BagOfWordsDANNClassifier: "its pipelines_ end in several; store it by skops or joblib",
+    }
+    hints = [hint for known, hint in where.items() if isinstance(estimator, known)]
+    raise TypeError(
+        f"estimator must be a DANNClassifier or CDANClassifier, got {kind}: {hints[0]}."
+        if hints
+        else f"estimator must be a DANNClassifier or CDANClassifier, got {kind}."
+    )
 
 
 def _describe(estimator, packed):
@@ -177,8 +202,8 @@ def load_weights(estimator, path):
     >>> bool((loaded.predict_proba(X_tgt) == clf.predict_proba(X_tgt)).all())
     True
     """
-    safetensors = import_extra("safetensors", "storage")
-    check_kind(estimator)
+    safetensors = import_optional("safetensors", "storage", "load_weights")
+    _check_kind(estimator)
     estimator._validate_params()
     told, weights = _read(safetensors, path)
     _compare_params(estimator, told, path)

@@ -477,26 +477,6 @@ def test_other_processes_give_the_same(one_process):
     assert search.best_params_ == one_process.best_params_
 
 
-def test_a_dask_cluster_takes_the_outer_loops_over(one_process):
-    distributed = pytest.importorskip("distributed")
-    from joblib import parallel_config
-
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        with parallel_config("dask", wait_for_workers_timeout=60):
-            search = _search(param_grid=GRID, scoring="reverse_validation").fit(*_data()[:3])
-        ran = client.run(lambda dask_worker: dask_worker.state.task_counter.cumulative_elapsed())
-    assert len(ran) == 2
-    np.testing.assert_allclose(_scores(search), _scores(one_process), atol=1e-12)
-    np.testing.assert_array_equal(
-        search.predict_proba(_data()[2]), one_process.predict_proba(_data()[2])
-    )
-
-
 # As other estimators of scikit-learn
 
 

@@ -1,0 +1,151 @@
+"""From what paired fits show to a verdict: a short list of rules, the first that fits decides.
+
+Each rule has a reason that can be said in a sentence, and the constants are round numbers that were
+chosen on the development tasks of ``benchmarks/adaptation_report.py``. How often a rule was right
+was counted on the others.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._signs import differ
+
+ADAPT, DO_NOT_ADAPT, CANNOT_TELL = "adapt", "do not adapt", "cannot tell"
+
+# The domain classifier is right about more of the rows to the last.
+_SEPARABLE = 0.9
+# Confidence lost on the way from source to target, from which on there is little left to lose.
+_LOST = 0.2
+# The adapted network is less sure by more than rounding.
+_LESS_SURE = 0.005
+# How far adapting draws predicted shares to those it takes for granted: too far, and doubtful.
+_PULL, _SOME_PULL = 0.08, 0.04
+# EM finds shares that differ more than this from those taken for granted.
+_CONTRADICTED = 0.25
+# The adapted network is surer by as much.
+_SURER = 0.03
+
+
+# By rule: verdicts that were right, and all, on the reported half of the benchmark.
+_RELIABILITY: dict = {}
+
+
+class Verdict(NamedTuple):
+    """What to do, by which rule, why, and how often that was right (of how many), where counted."""
+
+    verdict: str
+    rule: str
+    reasons: tuple
+    reliability: tuple | None
+
+
+def judge(signs, classes):
+    """Decide whether adapting was worth it.
+
+    Parameters
+    ----------
+    signs : Signs
+    classes : ndarray of shape (C,)
+        Their names.
+
+    Returns
+    -------
+    Verdict
+    """
+    for rule in (_no_overlap, _lost, _less_sure, _pulled, _contradiction, _surer):
+        found = rule(signs, classes)
+        if found is not None:
+            verdict, reason = found
+            return _verdict(verdict, rule.__name__.strip("_").replace("_", " "), reason)
+    reason = (
+        f"Adapting changes {signs.moved:.0%} of the predictions on the target, and makes them no "
+        "surer: what there is to win or to lose is small."
+    )
+    return _verdict(CANNOT_TELL, "little changes", reason)
+
+
+def _verdict(verdict, rule, reason):
+    return Verdict(verdict, rule, (reason,), _RELIABILITY.get(rule))
+
+
+def _no_overlap(signs, classes):
+    if signs.domain_accuracy is None or signs.domain_accuracy <= _SEPARABLE:
+        return None
+    return (
+        CANNOT_TELL,
+        "No overlap: nothing to align. The domain classifier is still right about "
+        f"{signs.domain_accuracy:.0%} of the rows, so source and target rows never met, and "
+        "which class a target row was moved towards is arbitrary.",
+    )
+
+
+def _lost(signs, classes):
+    if signs.loss_of_confidence <= _LOST:
+        return None
+    return (
+        ADAPT,
+        "Without adaptation the network is lost on the target: its calibrated confidence falls "
+        f"from {signs.source_confidence.source_only:.2f} on the source to "
+        f"{signs.target_confidence.source_only:.2f}. There is little to lose and much to win.",
+    )
+
+
+def _less_sure(signs, classes):
+    if signs.target_confidence.gain >= -_LESS_SURE:
+        return None
+    before, after = signs.target_confidence
+    return (
+        DO_NOT_ADAPT,
+        f"Adapting makes the predictions on the target less sure ({before:.2f} → {after:.2f}, "
+        "calibrated): it took away what told the classes apart.",
+    )
+
+
+def _pulled(signs, classes):
+    if signs.pull <= _SOME_PULL:
+        return None
+    before, after = signs.predicted_shares
+    k = int(np.argmax(np.abs(before - signs.expected_shares)))
+    what = (
+        f"without adaptation {before[k]:.0%} of the target rows are predicted as {classes[k]}, "
+        f"adapted {after[k]:.0%}; {signs.expected_shares[k]:.0%} are taken for granted"
+    )
+    if signs.pull <= _PULL:
+        return (
+            CANNOT_TELL,
+            f"Label proportions may differ: {what}. Either the network was wrong about the target "
+            "without adaptation, or adapting puts rows into the wrong class.",
+        )
+    shift = differ(before, signs.expected_shares)
+    return (
+        DO_NOT_ADAPT,
+        f"Label proportions differ by {shift:.2f}, as far as can be seen: {what}. Adapting puts "
+        "the rows between into the wrong class.",
+    )
+
+
+def _contradiction(signs, classes):
+    if signs.em_shift <= _CONTRADICTED:
+        return None
+    predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
+    return (
+        CANNOT_TELL,
+        "The estimates of the target's label proportions contradict each other: they differ from "
+        f"those taken for granted by {predicted:.2f} if predictions are counted, and by "
+        f"{signs.em_shift:.2f} by maximum likelihood (EM). The classes themselves seem to look "
+        "different in the target.",
+    )
+
+
+def _surer(signs, classes):
+    if signs.target_confidence.gain <= _SURER:
+        return None
+    before, after = signs.target_confidence
+    predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
+    return (
+        ADAPT,
+        f"Predictions on the target become surer ({before:.2f} → {after:.2f}, calibrated) where "
+        f"nothing speaks for other label proportions there (predicted ones differ by "
+        f"{predicted:.2f}).",
+    )
