@@ -308,7 +308,7 @@ def test_any_shape_dtype_layout_and_label_kind(
 
 # 6. Bad input: tests/estimators/test_bad_input.py.
 
-# 7. Storage. Fresh processes, skops and other devices come with later releases.
+# 7. Storage. Fresh processes, skops and other formats: tests/storage.
 
 
 @every_estimator

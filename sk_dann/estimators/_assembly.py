@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks.scoring import ScoringBase
 
@@ -64,6 +65,45 @@ class MemberParams:
         return MemberParams(seeds, self.lambda_adapt[which], self.alpha[which])
 
 
+@dataclass(frozen=True)
+class Blueprint:
+    """What it takes to make a net of some shape without the data.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+        Unfitted, with the parameters that the net has whatever becomes of the user's estimator.
+    n_features, n_classes : int
+    n_source_domains : int
+        0 without a target.
+    n_members : int, default=1
+    is_masked : bool, default=False
+        Whether a feature extractor of the user's own does not get to see all columns.
+    """
+
+    estimator: BaseEstimator
+    n_features: int
+    n_classes: int
+    n_source_domains: int
+    n_members: int = 1
+    is_masked: bool = False
+
+
+def draw_up(estimator, n_features, n_classes, n_source_domains, is_masked=False, n_members=None):
+    """Draw up the blueprint of an estimator's net; as many members as it says if None."""
+    params = estimator.get_params(deep=False)
+    # Of no account for the net's shape, and perhaps full of the user's objects.
+    params.update(callbacks=None, random_state=None)
+    return Blueprint(
+        type(estimator)(**params),
+        n_features,
+        n_classes,
+        n_source_domains,
+        estimator.n_estimators if n_members is None else n_members,
+        is_masked and estimator.feature_extractor is not None,
+    )
+
+
 def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_members=1, members=None):
     """Make the net, ready to be trained.
 
@@ -88,21 +128,63 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     -------
     DANNNet
     """
+    blueprint = draw_up(
+        estimator,
+        data.X_source.shape[1],
+        len(estimator.classes_),
+        0 if data.X_target is None else data.n_source_domains,
+        not active.all(),
+        1 if members is not None else n_members,
+    )
+    rows = take_rows(data.X_source, data.source_rows[:2])
+    example = to_batch(rows, torch.device("cpu"), dtype)
+    active_inputs = None if active.all() else torch.from_numpy(active)
+
+    def draw(seed):
+        return _make_network(blueprint, seed, dtype, active_inputs, example)
+
+    if members is None:
+        network = draw(seed)
+    else:
+        by_seed = {s: draw(s) for s in set(members.seeds)}
+        network = stack_members([by_seed[s] for s in members.seeds])
+        blueprint = replace(blueprint, n_members=len(members.seeds))
+    return _wrap(network, blueprint, seed, dtype, device, callbacks, members)
+
+
+def remake_net(blueprint, seed, dtype):
+    """Make a net that has not learned anything, on the CPU; its weights are to be loaded.
+
+    Parameters
+    ----------
+    blueprint : Blueprint
+    seed : int
+    dtype : torch.dtype
+
+    Returns
+    -------
+    DANNNet
+    """
+    active = torch.ones(blueprint.n_features, dtype=torch.bool) if blueprint.is_masked else None
+    network = _make_network(blueprint, seed, dtype, active)
+    network.eval()
+    return _wrap(network, blueprint, seed, dtype, torch.device("cpu"), callbacks=[])
+
+
+def _wrap(network, blueprint, seed, dtype, device, callbacks, members=None):
+    """Make the net around a network."""
+    estimator = blueprint.estimator
     lambda_schedule = check_schedule(estimator.lambda_schedule, LAMBDA_SCHEDULES, "lambda_schedule")
     lr_schedule = check_schedule(estimator.learning_rate, LR_SCHEDULES, "learning_rate")
     terms = check_terms(estimator.terms)
     lambda_adapt, alpha = estimator.lambda_adapt, estimator.alpha
-    if members is None:
-        network = _make_network(estimator, data, active, n_members, seed, dtype)
-    else:
+    if members is not None:
         seed, lambda_adapt, alpha = members.seeds, members.lambda_adapt, members.alpha
-        by_seed = {s: _make_network(estimator, data, active, 1, s, dtype) for s in set(seed)}
-        network = stack_members([by_seed[s] for s in seed])
     net = DANNNet(
         network,
         criterion=DANNLoss,
         **{f"criterion__{name}": value for name, value in estimator._domain_game()[1].items()},
-        criterion__terms=[] if data.X_target is None else terms,
+        criterion__terms=terms if blueprint.n_source_domains else [],
         lambda_adapt=lambda_adapt,
         lambda_schedule=lambda_schedule,
         lr_schedule=lr_schedule,
@@ -112,6 +194,7 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
         device=device,
         seed=seed,
         members_may_diverge=members is not None,
+        blueprint=blueprint,
         # Only callbacks that the user passed speak, and those are meant to.
         verbose=1,
         **_solver_params(estimator, weight_decay_groups(alpha, dtype, device)),
@@ -169,7 +252,8 @@ def _check_callback(callback, estimator):
         )
 
 
-def _make_network(estimator, data, active, n_members, seed, dtype):
+def _make_network(blueprint, seed, dtype, active_inputs, example=None):
+    estimator = blueprint.estimator
     sizes = {
         name: check_layer_sizes(getattr(estimator, name), name, min_layers)
         for name, min_layers in (
@@ -178,12 +262,11 @@ def _make_network(estimator, data, active, n_members, seed, dtype):
             ("domain_hidden_layer_sizes", 0),
         )
     }
-    example = take_rows(data.X_source, data.source_rows[:2])
     return make_network(
-        data.X_source.shape[1],
-        len(estimator.classes_),
-        0 if data.X_target is None else data.n_source_domains,
-        n_members=n_members,
+        blueprint.n_features,
+        blueprint.n_classes,
+        blueprint.n_source_domains,
+        n_members=blueprint.n_members,
         **sizes,
         activation=estimator.activation,
         dropout=estimator.dropout,
@@ -191,8 +274,8 @@ def _make_network(estimator, data, active, n_members, seed, dtype):
         label_predictor=estimator.label_predictor,
         domain_classifier=estimator.domain_classifier,
         **estimator._domain_game()[0],
-        active_inputs=torch.from_numpy(active) if not active.all() else None,
-        example=to_batch(example, torch.device("cpu"), dtype),
+        active_inputs=active_inputs,
+        example=example,
         generator=torch.Generator().manual_seed(seed),
         dtype=dtype,
     )

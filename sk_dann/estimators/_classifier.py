@@ -1,7 +1,5 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
-import copy
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -40,7 +38,7 @@ from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._guard import FirstLook, warn_of_harm
 from ._label_shift import balance_domains, check_shares, estimate_shares
 from ._prediction import DecisionMixin
-from ._storage import compare_versions, current_versions, device_here
+from ._storage import pack, unpack
 from ._validation import (
     check_domains,
     check_rows,
@@ -419,6 +417,11 @@ class DANNClassifier(
             its own in :mod:`sk_dann.exceptions`.
         """
         last = self.net_ if self.warm_start and hasattr(self, "net_") else None
+        if last is not None and not hasattr(self, "n_iter_"):
+            raise ValueError(
+                "warm_start=True goes on with an earlier fit, but of this one only the weights "
+                "were loaded. Set warm_start=False, or store the whole estimator, as joblib does."
+            )
         data = self._read_data(X, y, X_tgt, sample_domain, sample_weight, last is not None)
         # The same draws go on; without warm_start, each fit of a RandomState gets new ones.
         seed = last.seed if last else check_random_state(self.random_state).randint(2**31 - 1)
@@ -571,6 +574,8 @@ class DANNClassifier(
             reason = f"label_shift={self.label_shift!r}"
             if isinstance(self.label_shift, str):
                 reason = self.share_estimate_.reason if self.share_estimate_ else "no target"
+            if not hasattr(self, "n_iter_"):
+                reason = "files of weights do not hold them"
             raise ValueError(
                 "source_only_proba needs the source-only networks that fit trains for "
                 f'label_shift="estimate" and a target; there are none here: {reason}.'
@@ -638,31 +643,12 @@ class DANNClassifier(
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "net_" not in state:
-            return state
-        state = {**state, "net_": _on_cpu(self.net_), "_versions": current_versions()}
-        if state.get("_source_only") is not None:
-            source_only = self._source_only
-            state["_source_only"] = replace(source_only, net=_on_cpu(source_only.net))
-        return state
+        return pack(state) if "net_" in state else state
 
     def __setstate__(self, state):
-        state = dict(state)
-        versions = state.pop("_versions", None)
-        super().__setstate__(state)
-        if versions is not None:
-            compare_versions(versions)
-            device = device_here(self.device)
-            self.net_.to(device)
-            if state.get("_source_only") is not None:
-                self._source_only.net.to(device)
+        super().__setstate__(unpack(state) if "net_" in state else state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _on_cpu(net):
-    cpu = torch.device("cpu")
-    return net if net.device == cpu else copy.deepcopy(net).to(cpu)

@@ -91,6 +91,7 @@ class DANNNet(NeuralNet):
         lr_schedule=constant,
         seed=0,
         members_may_diverge=False,
+        blueprint=None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -99,6 +100,7 @@ class DANNNet(NeuralNet):
         self.lr_schedule = lr_schedule
         self.seed = seed
         self.members_may_diverge = members_may_diverge
+        self.blueprint = blueprint
         vars(self).update(_NOT_TRAINING)
 
     @property
