@@ -12,10 +12,12 @@ _SEPARABLE = 0.9
 _DISTINCT = 0.5
 # Label loss at the end, as a part of what class shares alone would give.
 _NOT_LEARNED = 0.9
-# Label loss that still fell in the last fifth of the epochs, as a part of what was left.
-_STILL_FALLING = 0.15
+# How much the label loss still fell in the last fifth of the epochs, while it was above a part of
+# what class shares alone would give: small ones fall forever.
+_STILL_FALLING = 0.05
+_SMALL_LOSS = 0.3
 # Of the differences from epoch to epoch, as a part of the loss, in the second half.
-_UNSTEADY = 0.25
+_UNSTEADY = 0.3
 _LOST_ACCURACY = 0.02
 _SEEDS_DISAGREE = 0.15
 # Share of a class as a part of an equal one; predicted share as a part of the expected one.
@@ -152,7 +154,7 @@ def _convergence(curves, signs):
             "Where training ends is a matter of chance.",
             'a smaller learning_rate_init, a larger batch_size, learning_rate="dann"',
         )
-    elif last < (1 - _STILL_FALLING) * before:
+    elif last < (1 - _STILL_FALLING) * before and last > _SMALL_LOSS * entropy(signs.class_shares):
         yield Finding(
             f"The label loss still fell in the last fifth of the epochs ({before:.2f} → "
             f"{last:.2f}).",

@@ -19,7 +19,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
-from ..exceptions import AdaptationWarning
+from ..exceptions import AdaptationWarning, warn_user
 from ..metrics import importance_weights, proxy_a_distance
 
 # Of a domain; more tell shares and distances no better.
@@ -157,6 +157,8 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
     )
     with config_context(enable_metadata_routing=True, transform_output="default"):
         pairs = Parallel(n_jobs=n_jobs)(jobs)
+    for message, category in dict.fromkeys(w for pair in pairs for w in pair["warnings"]):
+        warn_user(message, category)
     order = np.argsort(np.concatenate([pair["test"] for pair in pairs]))
     adapted, source_only = (
         _join([pair[side] for pair in pairs], order) for side in ("adapted", "source_only")
@@ -173,16 +175,23 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
     )
 
 
-def _fit_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed):
+def _fit_pair(*arguments):
+    """Return what a pair shows and the warnings of its fits, which other processes may swallow."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pair = _look_at_pair(*arguments)
+    # The report says better what adapting seems to have done, and from more than one fit.
+    others = [w for w in caught if not issubclass(w.category, AdaptationWarning)]
+    return pair | {"warnings": [(str(w.message), w.category) for w in others]}
+
+
+def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed):
     X_train, X_test = (_safe_indexing(X_src, part) for part in (train, test))
     X_seen = _safe_indexing(X_tgt, rows)
     pair = {"test": test}
     for name, twin in zip(("adapted", "source_only"), twins, strict=True):
         fitted = _set_seeds(clone(twin), seed)
-        with warnings.catch_warnings():
-            # The report says the same, from more than one fit.
-            warnings.simplefilter("ignore", AdaptationWarning)
-            fitted.fit(X_train, y_src[train], X_tgt=X_tgt)
+        fitted.fit(X_train, y_src[train], X_tgt=X_tgt)
         last, inputs = _last_step(fitted, X_test, X_seen)
         pair[name] = _look(last, *inputs)
     pair["distance"] = _distance(*inputs)

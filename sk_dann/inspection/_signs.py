@@ -14,6 +14,8 @@ from ..shift import ShareEstimate, class_shares, estimate_class_shares
 
 # What a probability of zero counts as: about the least that float32 holds.
 _FLOOR = -87.0
+# Shares differ by less from those of a fold's training rows.
+_AS_IN_THE_SOURCE = 0.02
 
 
 class Comparison(NamedTuple):
@@ -55,6 +57,11 @@ class Signs:
     def overlap(self):
         """Share of the rows that a linear classifier of the domains cannot place, from 0 to 1."""
         return 1 - self.input_distance / 2
+
+    @property
+    def shares_are_told(self):
+        """Whether predictions go by shares of the target's own: given, or estimated by the fit."""
+        return differ(self.expected_shares, self.class_shares) > _AS_IN_THE_SOURCE
 
     @property
     def em_shift(self):

@@ -1,4 +1,4 @@
-"""From what paired fits show to a verdict: a short list of rules, the first that fits decides.
+"""From what paired fits show to a verdict: a short list of rules of which the first decides.
 
 Each rule has a reason that can be said in a sentence, and the constants are round numbers that were
 chosen on the development tasks of ``benchmarks/adaptation_report.py``. How often a rule was right
@@ -13,6 +13,8 @@ from ._signs import differ
 
 ADAPT, DO_NOT_ADAPT, CANNOT_TELL = "adapt", "do not adapt", "cannot tell"
 
+# Accuracy that is worth a verdict.
+_WORTH_IT = 0.01
 # The domain classifier is right about more of the rows to the last.
 _SEPARABLE = 0.9
 # Confidence lost on the way from source to target, from which on there is little left to lose.
@@ -53,7 +55,7 @@ def judge(signs, classes):
     -------
     Verdict
     """
-    for rule in (_no_overlap, _lost, _less_sure, _pulled, _contradiction, _surer):
+    for rule in (_no_overlap, _no_difference, _lost, _less_sure, _pulled, _contradiction, _surer):
         found = rule(signs, classes)
         if found is not None:
             verdict, reason = found
@@ -67,6 +69,16 @@ def judge(signs, classes):
 
 def _verdict(verdict, rule, reason):
     return Verdict(verdict, rule, (reason,), _RELIABILITY.get(rule))
+
+
+def _no_difference(signs, classes):
+    if signs.moved > _WORTH_IT:
+        return None
+    return (
+        CANNOT_TELL,
+        f"Adapting changes {signs.moved:.1%} of the predictions on the target, so it can gain or "
+        "lose no more than that: it makes no difference.",
+    )
 
 
 def _no_overlap(signs, classes):
@@ -98,12 +110,12 @@ def _less_sure(signs, classes):
     return (
         DO_NOT_ADAPT,
         f"Adapting makes the predictions on the target less sure ({before:.2f} → {after:.2f}, "
-        "calibrated): it took away what told the classes apart.",
+        "calibrated): what told the classes apart seems to have been given up.",
     )
 
 
 def _pulled(signs, classes):
-    if signs.pull <= _SOME_PULL:
+    if signs.shares_are_told or signs.pull <= _SOME_PULL:
         return None
     before, after = signs.predicted_shares
     k = int(np.argmax(np.abs(before - signs.expected_shares)))
@@ -126,7 +138,7 @@ def _pulled(signs, classes):
 
 
 def _contradiction(signs, classes):
-    if signs.em_shift <= _CONTRADICTED:
+    if signs.shares_are_told or signs.em_shift <= _CONTRADICTED:
         return None
     predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
     return (
@@ -145,7 +157,11 @@ def _surer(signs, classes):
     predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
     return (
         ADAPT,
-        f"Predictions on the target become surer ({before:.2f} → {after:.2f}, calibrated) where "
-        f"nothing speaks for other label proportions there (predicted ones differ by "
-        f"{predicted:.2f}).",
+        f"Predictions on the target become surer ({before:.2f} → {after:.2f}, calibrated) while "
+        + (
+            "the target's label proportions were told or estimated."
+            if signs.shares_are_told
+            else "nothing speaks for other label proportions there (predicted ones differ by "
+            f"{predicted:.2f})."
+        ),
     )
