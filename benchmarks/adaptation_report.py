@@ -82,7 +82,7 @@ def run_case(case, seed):
         "loss_of_confidence": signs.loss_of_confidence,
         "confidence_gain": signs.target_confidence.gain,
         "pull": signs.pull,
-        "share_of_em": signs.share_of_em,
+        "em_shift": signs.em_shift,
         "moved": signs.moved,
     }
 

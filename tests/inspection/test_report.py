@@ -65,8 +65,9 @@ def digits():
 def test_a_target_that_the_network_is_lost_on_is_worth_adapting_to(digits):
     X_src, y_src, X_tgt, _ = digits
     blurred = ndimage.gaussian_filter(X_tgt.reshape(-1, 8, 8), (0, 0.8, 0.8)).reshape(-1, 64)
-    estimator = make_pipeline(StandardScaler(), DANNClassifier())
-    report = adaptation_report(estimator, X_src, y_src, blurred, n_splits=2)
+    scaler = StandardScaler().fit(np.concatenate([X_src, blurred]))
+    X_src, blurred = map(scaler.transform, (X_src, blurred))
+    report = adaptation_report(DANNClassifier(), X_src, y_src, blurred, n_splits=2)
     assert (report.verdict, report.rule) == ("adapt", "lost")
     assert report.loss_of_confidence > 0.2
     assert 0 <= report.overlap < 0.3
