@@ -168,7 +168,8 @@ def test_the_oldest_versions_tested_are_the_lower_bounds():
         canonicalize_name(name): Version(version)
         for name, version in re.findall(r"^([\w.-]+)==(\S+)$", text, flags=re.MULTILINE)
     }
-    bounds = [*PROJECT["dependencies"], *EXTRAS["data"], *EXTRAS["plot"], *EXTRAS["test"]]
+    tested = ("data", "plot", "storage", "onnx", "test")
+    bounds = [*PROJECT["dependencies"], *(bound for extra in tested for bound in EXTRAS[extra])]
     for requirement in map(Requirement, bounds):
         (bound,) = requirement.specifier
         assert bound.operator == ">=", requirement
