@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,20 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_code_blocks_run_one_after_the_other(capsys):
-    blocks = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
-    namespace = {}
-    for block in blocks:
+def test_code_blocks_run_one_after_the_other(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^ *```python\n(.*?)^ *```", README, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 8
+    namespace, printed = {}, []
+    for block in map(textwrap.dedent, blocks):
         exec(block, namespace)
-    accuracy, words, searched, shape, params, score = capsys.readouterr().out.splitlines()
+        lines = capsys.readouterr().out.splitlines()
+        if "adaptation_report(" in block:
+            assert lines[0].startswith("Verdict: ")
+        else:
+            printed += lines
+    assert (tmp_path / "features.png").exists()
+    accuracy, words, searched, shape, params, score = printed
     assert float(accuracy) > 0.7
     assert float(words) > 0.7
     lambda_adapt, accuracy = (float(number) for number in searched.split())
