@@ -2,7 +2,6 @@
 
 import dask
 import dask.array as da
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,6 +118,12 @@ def test_the_built_in_search_hands_its_outer_loops_over(client, moons):
 # Prediction
 
 
+@pytest.fixture
+def dd():
+    reason = "Dask's frames need pandas 2 and pyarrow"
+    return pytest.importorskip("dask.dataframe", exc_type=ImportError, reason=reason)
+
+
 def _functions():
     """What the page defines. Nested, so that workers, who cannot import this file, get the code."""
 
@@ -174,7 +179,7 @@ def test_blocks_without_rows_have_no_labels(moons):
         labels = some.map_blocks(_predict, model=clf, drop_axis=1, dtype=clf.classes_.dtype)
         found = labels.compute()
         assert found.dtype == clf.classes_.dtype
-        np.testing.assert_array_equal(found, clf.predict(kept) if len(kept) else [])
+        assert found.tolist() == (clf.predict(kept).tolist() if len(kept) else [])
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix])
@@ -184,17 +189,17 @@ def test_sparse_blocks_stay_sparse(moons, kind):
     seen = []
 
     def look(rows, model):
-        seen.append(type(rows))
+        seen.append(sparse.issparse(rows))
         return _predict(rows, model)
 
     rows = da.from_array(X_tgt, chunks=(20, -1)).map_blocks(kind)
     seen.clear()
     labels = rows.map_blocks(look, model=clf, drop_axis=1, dtype=clf.classes_.dtype)
     np.testing.assert_array_equal(labels.compute(), clf.predict(kind(X_tgt)))
-    assert seen[-3:] == [kind] * 3
+    assert seen[-3:] == [True] * 3
 
 
-def test_a_frame_is_predicted_partition_by_partition(moons, fitted):
+def test_a_frame_is_predicted_partition_by_partition(dd, moons, fitted):
     frame = dd.from_pandas(moons[2], npartitions=3)
     meta = pd.Series(fitted.classes_[:0], name="label")
     labels = frame.map_partitions(_label, fitted, meta=meta)
@@ -205,7 +210,7 @@ def test_a_frame_is_predicted_partition_by_partition(moons, fitted):
     pd.testing.assert_series_equal(frame.map_partitions(_label, fitted).compute(), expected)
 
 
-def test_partitions_without_rows_have_no_labels(moons, fitted):
+def test_partitions_without_rows_have_no_labels(dd, moons, fitted):
     frame = dd.from_pandas(moons[2].sort_values("left"), npartitions=3, sort=False)
     meta = pd.Series(fitted.classes_[:0], name="label")
     for least in (moons[2]["left"].median(), np.inf):
@@ -217,7 +222,7 @@ def test_partitions_without_rows_have_no_labels(moons, fitted):
         assert labels.tolist() == (fitted.predict(kept).tolist() if len(kept) else [])
 
 
-def test_column_names_are_checked_in_each_partition(moons, fitted):
+def test_column_names_are_checked_in_each_partition(dd, moons, fitted):
     frame = dd.from_pandas(moons[2][NAMES[::-1]], npartitions=2)
     meta = pd.Series(fitted.classes_[:0], name="label")
     labels = frame.map_partitions(_label, fitted, meta=meta)
@@ -225,7 +230,7 @@ def test_column_names_are_checked_in_each_partition(moons, fitted):
         labels.compute()
 
 
-def test_workers_predict_the_same_with_a_model_that_was_sent_ahead(client, moons, fitted):
+def test_workers_predict_the_same_with_a_model_that_was_sent_ahead(dd, client, moons, fitted):
     frame = dd.from_pandas(moons[2], npartitions=3)
     meta = pd.Series(fitted.classes_[:0], name="label")
     model = client.scatter(fitted, broadcast=True)
@@ -239,7 +244,7 @@ def test_workers_predict_the_same_with_a_model_that_was_sent_ahead(client, moons
     np.testing.assert_array_equal(client.compute(labels).result(timeout=60), clf.predict(X_tgt))
 
 
-def test_threads_share_a_model(moons, fitted):
+def test_threads_share_a_model(dd, moons, fitted):
     """Dask's default for both collections is a pool of threads."""
     frame = dd.from_pandas(moons[2], npartitions=25)
     meta = pd.Series(fitted.classes_[:0], name="label")

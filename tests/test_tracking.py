@@ -110,6 +110,8 @@ def test_each_fit_of_a_search_has_curves_of_its_own(moons, tmp_path):
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*[Tt]ype hint:UserWarning:mlflow"),
     pytest.mark.filterwarnings("ignore:`y_pred` was renamed:FutureWarning"),
+    # Newer versions refuse it, until they are told to take it.
+    pytest.mark.filterwarnings("ignore:The filesystem tracking backend:FutureWarning"),
 ]
 
 

@@ -477,9 +477,11 @@ def _merit(scores):
 
 def _rank(values, method):
     """Rank in ascending order; what is missing comes last in either order."""
-    ranks = rankdata(values, method=method, nan_policy="omit")
+    known = ~np.isnan(values)
+    ranks = np.full(len(values), np.nan)
+    ranks[known] = rankdata(values[known], method=method)
     if method == "min":
-        return np.where(np.isnan(ranks), 1 + np.sum(~np.isnan(values)), ranks)
+        return np.where(known, ranks, 1 + np.sum(known))
     return ranks
 
 

@@ -222,9 +222,9 @@ class LambdaPathDisplay:
             ax.set_xscale("log")
         elif high > 0:
             linear = self.lambdas[self.lambdas > 0].min()
-            ax.set_xscale("symlog", linthresh=linear, linscale=0.5)
             # Its own margin would show as much of negative numbers.
             ax.set_xlim(-0.2 * linear, 1.2 * high)
+            ax.set_xscale("symlog", linthresh=linear, linscale=0.5)
         if len(self.lambdas) <= _MAX_TICKS:
             ax.set_xticks(self.lambdas, labels=[f"{value:.3g}" for value in self.lambdas])
             ax.set_xticks([], minor=True)

@@ -241,7 +241,9 @@ def _cross_fit(X, is_target, classifier, cv, random_state, method):
         classifier = make_pipeline(scaler, regression)
     n_splits = min(cv, is_target.sum(), (~is_target).sum())
     folds = StratifiedKFold(n_splits, shuffle=True, random_state=random_state)
-    return cross_val_predict(clone(classifier), X, is_target, cv=folds, method=method)
+    # With metadata routing on, scikit-learn 1.6 takes no None for params.
+    options = {"cv": folds, "method": method, "params": {}}
+    return cross_val_predict(clone(classifier), X, is_target, **options)
 
 
 def _svms(X, is_target, C, random_state):

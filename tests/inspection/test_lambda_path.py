@@ -118,6 +118,7 @@ def test_single_points_of_a_randomized_search(moons, make_dann):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element")  # numpy 1.23
 def test_without_a_choice_each_panel_brings_out_its_best():
     scores = np.array([[[0.5], [0.6]], [[0.4], [0.9]], [[np.nan], [np.nan]]])
     display = LambdaPathDisplay(
