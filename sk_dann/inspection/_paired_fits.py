@@ -8,6 +8,7 @@ m target rows, C classes, S pairs.
 import re
 import warnings
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +22,7 @@ from sklearn.utils.validation import _num_samples
 
 from ..exceptions import AdaptationWarning, warn_user
 from ..metrics import importance_weights, proxy_a_distance
+from ..metrics._wrappers import unwrap
 
 # Of a domain; more tell shares and distances no better.
 _MAX_ROWS = 5000
@@ -192,7 +194,8 @@ def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed
     for name, twin in zip(("adapted", "source_only"), twins, strict=True):
         fitted = _set_seeds(clone(twin), seed)
         fitted.fit(X_train, y_src[train], X_tgt=X_tgt)
-        last, inputs = _last_step(fitted, X_test, X_seen)
+        steps, last, _ = unwrap(fitted)
+        inputs = [reduce(lambda X, step: step.transform(X), steps, X) for X in (X_test, X_seen)]
         pair[name] = _look(last, *inputs)
     pair["distance"] = _distance(*inputs)
     pair["weight"] = importance_weights(*inputs)
@@ -217,14 +220,6 @@ def _set_seeds(estimator, seed):
 def _is(parameter, name):
     """Tell whether a parameter, maybe a nested one, has this name."""
     return parameter.rpartition("__")[2] == name
-
-
-def _last_step(fitted, *parts):
-    """Return the classifier at the end of a pipeline, and the rows as it gets them."""
-    if not isinstance(fitted, Pipeline):
-        return fitted, parts
-    last, steps = _last_step(fitted[-1])[0], fitted[:-1]
-    return last, parts if not len(steps) else tuple(steps.transform(X) for X in parts)
 
 
 def _look(classifier, X_source, X_target):
