@@ -20,10 +20,8 @@ _SMALL_LOSS = 0.3
 _UNSTEADY = 0.3
 _LOST_ACCURACY = 0.02
 _SEEDS_DISAGREE = 0.15
-# Share of a class as a part of an equal one; predicted share as a part of the expected one.
+# Share of a class as a part of an equal one.
 _RARE = 0.3
-_COLLAPSED = 0.1
-_COMMON = 0.05
 _FEW_TARGET_ROWS = 100
 _MIN_EPOCHS = 5
 
@@ -72,9 +70,12 @@ def find(signs, pairs):
     found = []
     curves = _curves(pairs.adapted.histories)
     if len(curves.get("label_loss", ())) >= _MIN_EPOCHS:
-        looks = (_domain_game, _label_loss, _convergence)
-        found += [finding for look in looks for finding in look(curves, signs)]
-    looks = (_source_accuracy, _collapse, _seeds, _rare_classes)
+        # A weighted loss cannot be compared with what class shares alone would give.
+        looks = (_domain_game,) if pairs.has_class_weight else (_domain_game, _label_loss)
+        found += [finding for look in (*looks, _convergence) for finding in look(curves, signs)]
+    looks = (_source_accuracy, _collapse, _seeds)
+    if not pairs.has_class_weight:
+        looks += (_rare_classes,)
     found += [finding for look in looks for finding in look(signs, pairs.classes)]
     if len(pairs.rows) < _FEW_TARGET_ROWS:
         found.append(
@@ -102,7 +103,7 @@ def _curves(histories):
 
 def _domain_game(curves, signs):
     accuracy, loss = curves.get("domain_accuracy"), curves.get("domain_loss")
-    if accuracy is None or np.isnan(accuracy).any() or not curves["lambda_adapt"][-1]:
+    if signs.domain_accuracy is None or np.isnan(accuracy).any():
         return
     if accuracy[-1] > _SEPARABLE:
         yield Finding(
@@ -174,8 +175,7 @@ def _source_accuracy(signs, classes):
 
 
 def _collapse(signs, classes):
-    predicted = signs.predicted_shares.adapted
-    gone = (predicted < _COLLAPSED * signs.expected_shares) & (signs.expected_shares > _COMMON)
+    predicted, gone = signs.predicted_shares.adapted, signs.collapsed
     if gone.any():
         names = ", ".join(str(name) for name in classes[gone])
         k = int(np.argmax(predicted))

@@ -5,10 +5,12 @@ say how well the source is still known, and how much hangs on the seed. Shapes: 
 m target rows, C classes, S pairs.
 """
 
+import os
 import re
 import warnings
 from dataclasses import dataclass
 from functools import reduce
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +18,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
@@ -33,6 +35,9 @@ _SVM_GRID = (1e-4, 1e-2, 1.0)
 # A pair shows the source-only network so many halves of the columns, two and two.
 _N_SPLITS = 3
 _MIN_COLUMNS = 4
+# What nobody can do anything about: halves of the columns have no names, and threads undo what the
+# distances silence.
+_OWN_WARNINGS = re.compile("valid feature names|Liblinear failed to converge")
 # Parameters of searches, which would choose λ anew.
 _OF_SEARCHES = ("lambdas", "param_grid", "param_distributions")
 
@@ -80,6 +85,9 @@ class PairedFits:
         Proxy A-distances of the rows as the networks get them.
     weight : ndarray of shape (n,)
         Importance weights of the source rows.
+    shares_are_given : bool
+        Whether the user told the target's class shares.
+    has_class_weight : bool
     """
 
     classes: np.ndarray
@@ -90,6 +98,8 @@ class PairedFits:
     views: list
     distances: np.ndarray
     weight: np.ndarray
+    shares_are_given: bool
+    has_class_weight: bool
 
 
 def without_adaptation(estimator):
@@ -154,13 +164,17 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
     view_seed, *seeds = random_state.randint(2**31 - 1, size=n_splits + 1)
     data = X_src, y_src, X_tgt, rows
     jobs = (
-        delayed(_fit_pair)(twins, *data, train, test, seed, view_seed)
+        delayed(_fit_pair)(os.getpid(), twins, *data, train, test, seed, view_seed)
         for (train, test), seed in zip(folds.split(np.zeros(len(y)), y), seeds, strict=True)
     )
-    with config_context(enable_metadata_routing=True, transform_output="default"):
+    with (
+        config_context(enable_metadata_routing=True, transform_output="default"),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
         pairs = Parallel(n_jobs=n_jobs)(jobs)
-    for message, category in dict.fromkeys(w for pair in pairs for w in pair["warnings"]):
-        warn_user(message, category)
+    said = [(str(warning.message), warning.category) for warning in caught]
+    _warn_once(said + [warning for pair in pairs for warning in pair["warnings"]])
     order = np.argsort(np.concatenate([pair["test"] for pair in pairs]))
     adapted, source_only = (
         _join([pair[side] for pair in pairs], order) for side in ("adapted", "source_only")
@@ -171,36 +185,43 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
         rows,
         adapted,
         source_only,
-        _join_views([pair["views"] for pair in pairs], order),
+        _join_views(pairs, order),
         np.array([pair["distance"] for pair in pairs]),
         np.concatenate([pair["weight"] for pair in pairs])[order],
+        shares_are_given=any(_is_array(each) for each in _values(estimator, "label_shift")),
+        has_class_weight=any(each is not None for each in _values(estimator, "class_weight")),
     )
 
 
-def _fit_pair(*arguments):
-    """Return what a pair shows and the warnings of its fits, which other processes may swallow."""
+def _fit_pair(parent, *arguments):
+    """Return what a pair shows, and the warnings of its fits if another process would have them."""
+    if os.getpid() == parent:
+        return _look_at_pair(*arguments) | {"warnings": []}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pair = _look_at_pair(*arguments)
-    # The report says better what adapting seems to have done, and from more than one fit.
-    others = [w for w in caught if not issubclass(w.category, AdaptationWarning)]
-    return pair | {"warnings": [(str(w.message), w.category) for w in others]}
+    return pair | {"warnings": [(str(warning.message), warning.category) for warning in caught]}
 
 
 def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed):
     X_train, X_test = (_safe_indexing(X_src, part) for part in (train, test))
     X_seen = _safe_indexing(X_tgt, rows)
-    pair = {"test": test}
+    pair, rng = {"test": test}, np.random.default_rng(view_seed)
+    # Rows may come in some order, by time or by class.
+    some = [rng.permutation(len(part))[:_MAX_DISTANCE_ROWS] for part in (test, rows)]
     for name, twin in zip(("adapted", "source_only"), twins, strict=True):
         fitted = _set_seeds(clone(twin), seed)
         fitted.fit(X_train, y_src[train], X_tgt=X_tgt)
         steps, last, _ = unwrap(fitted)
         inputs = [reduce(lambda X, step: step.transform(X), steps, X) for X in (X_test, X_seen)]
-        pair[name] = _look(last, *inputs)
-    pair["distance"] = _distance(*inputs)
+        pair[name] = _look(last, *inputs, some)
+    options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+    inputs = [check_array(X, **options) for X in inputs]
+    pair["distance"] = _distance(inputs, some)
     pair["weight"] = importance_weights(*inputs)
     # The same halves in each pair, which makes them one view.
     pair["views"] = list(_half_views(last, *inputs, np.random.default_rng(view_seed)))
+    pair["n_columns"] = inputs[0].shape[1]
     return pair
 
 
@@ -208,8 +229,10 @@ def _routed(estimator):
     """Return a pipeline that lets the target through its steps, anything else as it is."""
     if not isinstance(estimator, Pipeline):
         return estimator
+    name, last = estimator.steps[-1]
     through = {*(estimator.transform_input or ()), "X_tgt"}
-    return clone(estimator).set_params(transform_input=sorted(through))
+    settings = {name: _routed(last), "transform_input": sorted(through)}
+    return clone(estimator).set_params(**settings)
 
 
 def _set_seeds(estimator, seed):
@@ -217,28 +240,36 @@ def _set_seeds(estimator, seed):
     return estimator.set_params(**dict.fromkeys(names, int(seed)))
 
 
+def _values(estimator, name):
+    """Return the values of all parameters, nested ones too, that have a name."""
+    return [value for key, value in estimator.get_params().items() if _is(key, name)]
+
+
+def _is_array(value):
+    return value is not None and not isinstance(value, str)
+
+
 def _is(parameter, name):
     """Tell whether a parameter, maybe a nested one, has this name."""
     return parameter.rpartition("__")[2] == name
 
 
-def _look(classifier, X_source, X_target):
+def _look(classifier, X_source, X_target, some):
     parts = (X_source, X_target)
     distance = np.nan
     if hasattr(classifier, "transform"):
-        distance = _distance(*map(classifier.transform, parts))
+        distance = _distance([classifier.transform(X) for X in parts], some)
     log_proba = [classifier.predict_log_proba(X) for X in parts]
     history = [_numbers(record) for record in getattr(classifier, "history_", ())]
     return *log_proba, distance, history, getattr(classifier, "target_class_shares_", None)
 
 
 def _numbers(record):
-    return {key: value for key, value in record.items() if isinstance(value, float)}
+    return {key: float(value) for key, value in record.items() if isinstance(value, Real)}
 
 
-def _distance(*parts):
-    some = [X[:_MAX_DISTANCE_ROWS] for X in parts]
-    return proxy_a_distance(*some, C=_SVM_GRID)
+def _distance(parts, rows):
+    return proxy_a_distance(*(X[r] for X, r in zip(parts, rows, strict=True)), C=_SVM_GRID)
 
 
 def _half_views(classifier, X_source, X_target, rng):
@@ -247,7 +278,7 @@ def _half_views(classifier, X_source, X_target, rng):
     if n_columns < _MIN_COLUMNS:
         return
     parts = [X_source, X_target]
-    mean = None if sparse.issparse(X_source) else np.mean(X_source, axis=0)
+    mean = None if sparse.issparse(X_source) else X_source.mean(axis=0)
     for _ in range(_N_SPLITS):
         first = rng.permutation(n_columns) < n_columns // 2
         for shown in (first, ~first):
@@ -258,7 +289,14 @@ def _show(X, shown, mean):
     """Return rows of which the other columns say nothing."""
     if mean is None:
         return X @ sparse.diags(shown.astype(X.dtype), format="csr")
-    return np.where(shown, X, mean).astype(X.dtype)
+    return np.where(shown, X, mean)
+
+
+def _warn_once(said):
+    """Pass on what the fits warned of, each once, but for what the report says better."""
+    for message, category in dict.fromkeys(said):
+        if not issubclass(category, AdaptationWarning) and not _OWN_WARNINGS.search(message):
+            warn_user(message, category)
 
 
 def _join(looks, order):
@@ -268,13 +306,15 @@ def _join(looks, order):
     return Side(source, np.stack(target), np.array(distances), [*histories], shares)
 
 
-def _join_views(views, order):
+def _join_views(pairs, order):
     """Join what the pairs saw by each half of the columns.
 
     A source row is told by the pair that left it out, a target row by one of the pairs.
     """
+    if len({pair["n_columns"] for pair in pairs}) > 1:
+        return []  # a vocabulary that each pair learned anew: its halves are no view of one
     joined = []
-    for view in zip(*views, strict=True):
+    for view in zip(*(pair["views"] for pair in pairs), strict=True):
         source, target = zip(*view, strict=True)
         turns = np.arange(len(target[0]))
         target = np.stack(target)[turns % len(target), turns]

@@ -69,8 +69,10 @@ class AdaptationReport(Signs):
     domain_distance : Comparison of float
         The same of the networks' features; NaN if the estimator has no `transform`.
     domain_accuracy : float or None
-        Of the domain classifier in the last epoch; 0.5 at chance, None if the estimator keeps no
-        history.
+        Of the domain classifier in the last epoch; 0.5 at chance. None if the estimator keeps no
+        history, or with ``lambda_adapt=0``, where features owe it nothing.
+    shares_are_told : bool
+        Whether predictions go by shares of the target's own: given, or estimated by the fit.
 
     Examples
     --------
@@ -132,6 +134,7 @@ def adaptation_report(estimator, X_src, y_src, X_tgt, *, n_splits=5, n_jobs=None
         ``fit(X, y, X_tgt)`` has a parameter `lambda_adapt` somewhere. Of a search, pass its
         ``best_estimator_``.
     X_src : {array-like, sparse matrix, data frame} of shape (n_source, ...)
+        Rows of one source; those of several are taken for one.
     y_src : array-like of shape (n_source,)
     X_tgt : like `X_src`, of shape (n_target, ...)
     n_splits : int, default=5

@@ -131,8 +131,8 @@ def _shares(report):
         (
             str(report.classes[k]),
             _number(report.class_shares[k]),
-            _number(estimate.target_shares[k])
-            + f" ({_number(estimate.interval[0, k])} to {_number(estimate.interval[1, k])})",
+            f"{_number(None if estimate.reason else estimate.target_shares[k])} "
+            f"({_number(estimate.interval[0, k])} to {_number(estimate.interval[1, k])})",
             _number(report.predicted_shares.source_only[k]),
             _number(report.predicted_shares.adapted[k]),
         )
@@ -145,9 +145,11 @@ def _estimate(report):
     n_hidden = len(report.classes) - _MAX_CLASSES
     hidden = f"{n_hidden} classes that changed less are left out. " if n_hidden > 0 else ""
     estimate = report.share_estimate
-    said = "In brackets 90 % of what the estimate might be with other rows and columns."
+    said = "In brackets 90 % of what the target's share might be"
     if estimate.reason:
-        said = f"The source's shares stand for the target's: {estimate.reason}."
+        said += f"; no estimate is made, and the source's stand for it: {estimate.reason}."
+    else:
+        said += "; the estimate itself is drawn to the source's, to be on the safe side."
     return (
         f"{hidden}{said} Maximum likelihood (EM) would have the shares differ by "
         f"{report.em_shift:.2f} from those taken for granted."

@@ -14,8 +14,11 @@ from ..shift import ShareEstimate, class_shares, estimate_class_shares
 
 # What a probability of zero counts as: about the least that float32 holds.
 _FLOOR = -87.0
-# Shares differ by less from those of a fold's training rows.
+# Estimated shares that differ by less from the source's are no others: folds differ as much.
 _AS_IN_THE_SOURCE = 0.02
+# Predicted share of a class as a part of the expected one, and how much is to be expected.
+_COLLAPSED = 0.1
+_COMMON = 0.05
 
 
 class Comparison(NamedTuple):
@@ -47,6 +50,7 @@ class Signs:
     domain_distance: Comparison
     input_distance: float
     domain_accuracy: float | None
+    shares_are_told: bool
 
     @property
     def target_confidence(self):
@@ -59,9 +63,10 @@ class Signs:
         return 1 - self.input_distance / 2
 
     @property
-    def shares_are_told(self):
-        """Whether predictions go by shares of the target's own: given, or estimated by the fit."""
-        return differ(self.expected_shares, self.class_shares) > _AS_IN_THE_SOURCE
+    def collapsed(self):
+        """Classes, as booleans, that next to no target row is predicted as any more."""
+        expected = self.expected_shares
+        return (self.predicted_shares.adapted < _COLLAPSED * expected) & (expected > _COMMON)
 
     @property
     def em_shift(self):
@@ -109,7 +114,9 @@ def read_signs(pairs):
     # Of what is said of a row by all pairs; each is calibrated as it is.
     mean = Comparison(*(np.log(np.exp(each).mean(axis=0)) for each in target))
     flat = Comparison(*(each.reshape(-1, n_classes) for each in target))
-    accuracies = [history[-1]["domain_accuracy"] for history in pairs.adapted.histories if history]
+    last = [history[-1] for history in pairs.adapted.histories if history]
+    # Where λ ends at 0 the domain classifier looks on, and the features owe it nothing.
+    playing = [epoch["domain_accuracy"] for epoch in last if epoch.get("lambda_adapt")]
     return Signs(
         source_accuracy=Comparison(*(float(hit.mean()) for hit in hits)),
         source_accuracy_error=float(gains.std(ddof=1) / np.sqrt(len(gains))),
@@ -133,7 +140,8 @@ def read_signs(pairs):
         disagreement=Comparison(*map(_disagreement, called)),
         domain_distance=Comparison(*(float(side.distances.mean()) for side in sides)),
         input_distance=float(pairs.distances.mean()),
-        domain_accuracy=float(np.mean(accuracies)) if accuracies else None,
+        domain_accuracy=float(np.mean(playing)) if playing else None,
+        shares_are_told=pairs.shares_are_given or differ(expected, shares) > _AS_IN_THE_SOURCE,
     )
 
 

@@ -55,16 +55,24 @@ def judge(signs, classes):
     -------
     Verdict
     """
-    for rule in (_no_overlap, _no_difference, _lost, _less_sure, _pulled, _contradiction, _surer):
+    for rule in (
+        _no_difference,
+        _no_overlap,
+        _less_sure,
+        _lost,
+        _pulled,
+        _contradiction,
+        _surer,
+    ):
         found = rule(signs, classes)
         if found is not None:
             verdict, reason = found
             return _verdict(verdict, rule.__name__.strip("_").replace("_", " "), reason)
     reason = (
-        f"Adapting changes {signs.moved:.0%} of the predictions on the target, and makes them no "
-        "surer: what there is to win or to lose is small."
+        f"Adapting changes {signs.moved:.0%} of the predictions on the target, and nothing that "
+        "can be seen speaks clearly for it or against it."
     )
-    return _verdict(CANNOT_TELL, "little changes", reason)
+    return _verdict(CANNOT_TELL, "undecided", reason)
 
 
 def _verdict(verdict, rule, reason):
@@ -93,17 +101,6 @@ def _no_overlap(signs, classes):
     )
 
 
-def _lost(signs, classes):
-    if signs.loss_of_confidence <= _LOST:
-        return None
-    return (
-        ADAPT,
-        "Without adaptation the network is lost on the target: its calibrated confidence falls "
-        f"from {signs.source_confidence.source_only:.2f} on the source to "
-        f"{signs.target_confidence.source_only:.2f}. There is little to lose and much to win.",
-    )
-
-
 def _less_sure(signs, classes):
     if signs.target_confidence.gain >= -_LESS_SURE:
         return None
@@ -115,6 +112,28 @@ def _less_sure(signs, classes):
     )
 
 
+def _lost(signs, classes):
+    if signs.loss_of_confidence <= _LOST or signs.pull > _PULL or not _is_surer(signs):
+        return None
+    return (
+        ADAPT,
+        f"Without adaptation the network is lost on the target: {_how_lost(signs)}. Adapted it is "
+        "surer, and predicts no other class shares.",
+    )
+
+
+def _how_lost(signs):
+    return (
+        f"its calibrated confidence falls from {signs.source_confidence.source_only:.2f} on the "
+        f"source to {signs.target_confidence.source_only:.2f}"
+    )
+
+
+def _is_surer(signs):
+    """Whether the adapted network is clearly surer, and not because it gave up a class."""
+    return signs.target_confidence.gain > _SURER and not signs.collapsed.any()
+
+
 def _pulled(signs, classes):
     if signs.shares_are_told or signs.pull <= _SOME_PULL:
         return None
@@ -124,11 +143,12 @@ def _pulled(signs, classes):
         f"without adaptation {before[k]:.0%} of the target rows are predicted as {classes[k]}, "
         f"adapted {after[k]:.0%}; {signs.expected_shares[k]:.0%} are taken for granted"
     )
-    if signs.pull <= _PULL:
+    if signs.pull <= _PULL or signs.loss_of_confidence > _LOST:
+        lost = f" It is lost there ({_how_lost(signs)})." if signs.pull > _PULL else ""
         return (
             CANNOT_TELL,
             f"Label proportions may differ: {what}. Either the network was wrong about the target "
-            "without adaptation, or adapting puts rows into the wrong class.",
+            f"without adaptation, or adapting puts rows into the wrong class.{lost}",
         )
     shift = differ(before, signs.expected_shares)
     return (
@@ -152,7 +172,7 @@ def _contradiction(signs, classes):
 
 
 def _surer(signs, classes):
-    if signs.target_confidence.gain <= _SURER:
+    if not _is_surer(signs):
         return None
     before, after = signs.target_confidence
     predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)

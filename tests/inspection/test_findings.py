@@ -106,5 +106,7 @@ def test_a_rare_class_and_a_small_target(moons):
     rows = np.r_[np.flatnonzero(y_src == 0), np.flatnonzero(y_src == 1)[:6]]
     words = found(DANNClassifier(max_iter=3), X_src[rows], y_src[rows], X_tgt[:40])
     assert "Class 1 has 10.7% of the source rows" in words
+    weighted = DANNClassifier(max_iter=3, class_weight="balanced")
+    assert "of the source rows" not in found(weighted, X_src[rows], y_src[rows], X_tgt[:40])
     assert 'class_weight="balanced"' in words
     assert "The target has 40 rows" in words

@@ -2,19 +2,22 @@
 
 import html
 import re
+import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from joblib import parallel_config
+from scipy import ndimage, sparse
 from sklearn import config_context
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_dann import (
     BagOfWordsDANNClassifier,
@@ -54,6 +57,12 @@ def assert_same(report, other):
         np.testing.assert_array_equal(one, another)
 
 
+def assert_close(report, other):
+    for one, another in zip(numbers_of(report), numbers_of(other), strict=True):
+        if np.asarray(one).dtype.kind == "f":
+            np.testing.assert_allclose(one, another, rtol=1e-4, atol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def digits():
     X, y = load_digits(return_X_y=True)
@@ -85,13 +94,17 @@ def test_other_label_proportions_speak_against_it(digits):
     assert report.pull > 0
 
 
-def test_disjoint_supports_cannot_be_told(moons_of):
-    X_src, y_src, X_tgt = moons_of()
-    far = X_tgt + np.array([0, 5])
-    estimator = DANNClassifier(lambda_adapt=0.01, dropout=0, max_iter=40)
-    report = adaptation_report(estimator, X_src, y_src, far, n_splits=2)
-    assert (report.verdict, report.rule) == ("cannot tell", "no overlap")
-    assert report.overlap < 0.05
+def test_disjoint_supports_are_not_recommended():
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 4
+    X_src, X_tgt = rng.normal(size=(2, 300, 10)) + 2.5 * np.eye(10)[y]
+    direction = rng.normal(size=10)
+    X_tgt = X_tgt + 20 * direction / np.linalg.norm(direction)
+    scaler = StandardScaler().fit(np.concatenate([X_src, X_tgt]))
+    X_src, X_tgt = map(scaler.transform, (X_src, X_tgt))
+    report = adaptation_report(DANNClassifier(max_iter=20), X_src, y, X_tgt, n_splits=2)
+    assert report.overlap == 0
+    assert report.verdict != "adapt"
 
 
 def test_a_warning_of_the_fits_comes_once(moons_of):
@@ -145,13 +158,98 @@ def test_steps_that_learn_from_both_domains_get_both(moons_of):
         assert_same(report, adaptation_report(pipeline, *moons_of(), n_splits=2))
 
 
-def test_data_frames_and_strings_as_labels(moons_of):
-    pandas = pytest.importorskip("pandas")
-    X_src, y_src, X_tgt = moons_of()
-    X_src, X_tgt = (pandas.DataFrame(X, columns=["x", "y"]) for X in (X_src, X_tgt))
-    y_src = pandas.Series(np.where(y_src == 1, "upper", "lower"), index=X_src.index[::-1])
-    report = adaptation_report(DANNClassifier(max_iter=3), X_src, y_src, X_tgt, n_splits=2)
+@pytest.fixture(scope="module")
+def table():
+    """Six columns, some of them whole numbers; the class depends on the first."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(160, 6)).astype(np.float32)
+    X[:, 3:] = X[:, 3:] > 0
+    return X[:80], np.where(X[:80, 0] > 0, "upper", "lower"), X[80:] + np.float32(0.1)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "lists", "CSC", "COO"])
+def test_whatever_rows_come_in_the_report_is_the_same(kind, table):
+    X_src, y_src, X_tgt = table
+    dann = DANNClassifier(max_iter=3)
+    if kind in ("pandas", "polars"):
+        library = pytest.importorskip(kind)
+        names = list("abcdef")
+        make = partial(library.DataFrame, **{"columns" if kind == "pandas" else "schema": names})
+        y_src = library.Series(y_src)
+    elif kind == "lists":
+        make, y_src = np.ndarray.tolist, y_src.tolist()
+        X_src, X_tgt = X_src.astype(float), X_tgt.astype(float)
+    else:
+        make = getattr(sparse, f"{kind.lower()}_array")
+    report = adaptation_report(dann, make(X_src), y_src, make(X_tgt), n_splits=2)
     assert report.classes.tolist() == ["lower", "upper"]
+    expected = X_src, table[1], X_tgt
+    if kind in ("CSC", "COO"):
+        expected = sparse.csr_array(X_src), table[1], sparse.csr_array(X_tgt)
+    # Sums over rows that lie otherwise in memory are rounded otherwise.
+    assert_close(report, adaptation_report(dann, *expected, n_splits=2))
+
+
+def test_the_order_of_the_target_is_no_matter():
+    X_src, y_src, X_tgt, y_tgt = make_inter_twinning_moons(200, n_samples_target=3000, rotation=0)
+    by_class = np.argsort(y_tgt)
+    dann = DANNClassifier(max_iter=1, batch_size=400)
+    for rows in (slice(None), by_class):
+        report = adaptation_report(dann, X_src, y_src, X_tgt[rows], n_splits=2)
+        assert report.input_distance < 0.3
+
+
+def test_nested_pipelines_scale_the_target_too(moons_of):
+    X_src, y_src, X_tgt = moons_of()
+    inner = make_pipeline(StandardScaler(), DANNClassifier(max_iter=3))
+    wide = 100 * X_src + 500, y_src, 100 * X_tgt + 500
+    report = adaptation_report(make_pipeline(FunctionTransformer(), inner), *wide, n_splits=2)
+    assert_same(report, adaptation_report(inner, *wide, n_splits=2))
+
+
+def test_threads_leave_the_filters_of_warnings_alone(moons_of):
+    before = list(warnings.filters)
+    dann = DANNClassifier(max_iter=2)
+    with parallel_config("threading"):
+        report = adaptation_report(dann, *moons_of(), n_splits=4, n_jobs=4)
+    assert warnings.filters == before
+    assert_same(report, adaptation_report(dann, *moons_of(), n_splits=4))
+
+
+def test_without_lambda_there_is_no_game_to_be_lost(moons_of):
+    for terms in (None, [MinimumClassConfusion(0.3)]):
+        dann = DANNClassifier(lambda_adapt=0, terms=terms, dropout=0, max_iter=20)
+        report = adaptation_report(dann, *moons_of(), n_splits=2)
+        assert report.domain_accuracy is None
+        assert report.rule != "no overlap"
+    assert adaptation_report(dann.set_params(terms=None), *moons_of(), n_splits=2).moved == 0
+
+
+def test_a_schedule_may_give_whole_numbers(moons_of):
+    dann = DANNClassifier(lambda_adapt=1, lambda_schedule=int, max_iter=3)
+    dann.set_params(lambda_schedule=lambda progress: 1)
+    assert adaptation_report(dann, *moons_of(), n_splits=2).domain_accuracy > 0
+
+
+def test_a_network_that_gives_up_classes_is_not_recommended():
+    rng = np.random.default_rng(1)
+    centres = np.array([[-2, -2], [2, -2], [-2, 2], [2, 2]])
+
+    def draw(scale, shift):
+        y = rng.integers(4, size=400)
+        X = 0.5 * rng.normal(size=(400, 4))
+        X[:, :2] += centres[y]
+        X *= scale
+        X[:, 2] += shift
+        return X.astype(np.float32), y
+
+    (X_src, y_src), (X_tgt, _) = draw(1, 0), draw(0.12, 3)
+    drawn = DANNClassifier(max_iter=20, learning_rate_init=0.01, lambda_adapt=200)
+    drawn.set_params(lambda_schedule="constant")
+    report = adaptation_report(drawn, X_src, y_src, X_tgt, n_splits=2)
+    assert report.loss_of_confidence > 0.2
+    assert report.collapsed.any()
+    assert report.verdict != "adapt"
 
 
 def test_other_estimators(moons_of):
@@ -185,6 +283,10 @@ def test_label_shift_is_what_predictions_are_compared_with(moons_of):
     report = adaptation_report(estimator, *moons_of(), n_splits=2)
     np.testing.assert_allclose(report.expected_shares, [0.3, 0.7])
     np.testing.assert_allclose(report.class_shares, [0.5, 0.5])
+    assert report.shares_are_told
+    assert not adaptation_report(
+        DANNClassifier(max_iter=3), *moons_of(), n_splits=2
+    ).shares_are_told
 
 
 @pytest.mark.parametrize(

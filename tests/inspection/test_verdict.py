@@ -19,7 +19,15 @@ def shares(positive):
 
 
 def make_signs(
-    *, lost=0.05, surer=0.05, predicted=(0.5, 0.5), em=0.5, right=0.6, expected=0.5, moved=0.013
+    *,
+    lost=0.05,
+    surer=0.05,
+    predicted=(0.5, 0.5),
+    em=0.5,
+    right=0.6,
+    expected=0.5,
+    moved=0.013,
+    told=False,
 ):
     """Return signs of a case in which, by default, adapting is to be recommended."""
     source = 0.85
@@ -38,6 +46,7 @@ def make_signs(
         input_distance=1.0,
         domain_distance=Comparison(1.0, 0.5),
         domain_accuracy=right,
+        shares_are_told=told,
     )
 
 
@@ -45,9 +54,10 @@ def make_signs(
     ("case", "verdict", "rule", "words"),
     [
         ({}, "adapt", "surer", r"surer \(0.80 → 0.85, calibrated\)"),
-        ({"surer": 0.01}, "cannot tell", "little changes", "changes 1% of the predictions"),
+        ({"surer": 0.01}, "cannot tell", "undecided", "changes 1% of the predictions"),
         ({"surer": -0.01}, "do not adapt", "less sure", r"less sure \(0.80 → 0.79"),
         ({"lost": 0.3}, "adapt", "lost", "from 0.85 on the source to 0.55"),
+        ({"lost": 0.3, "predicted": (0.75, 0.52)}, "cannot tell", "pulled", "or .* It is lost"),
         (
             {"predicted": (0.75, 0.52)},
             "do not adapt",
@@ -73,15 +83,24 @@ def test_confidence_alone_never_recommends_adapting():
         assert judge(make_signs(surer=surer, predicted=(0.8, 0.5)), CLASSES).verdict != "adapt"
         assert judge(make_signs(surer=surer, em=0.9), CLASSES).verdict != "adapt"
         assert judge(make_signs(surer=surer, right=0.99), CLASSES).verdict != "adapt"
+        assert judge(make_signs(surer=surer, predicted=(0.5, 0.99)), CLASSES).verdict != "adapt"
+
+
+def test_to_be_lost_without_adaptation_is_not_enough():
+    # What is said of the adapted network counts too.
+    for case in ({"surer": -0.3}, {"surer": 0.0}, {"predicted": (0.5, 0.99)}, {"right": 0.95}):
+        assert judge(make_signs(lost=0.3, **case), CLASSES).verdict != "adapt"
 
 
 def test_shares_that_the_network_was_told_are_no_harm():
     # label_shift says 80 %: that the adapted network predicts so is as it should be.
-    told = make_signs(predicted=(0.6, 0.8), em=0.4, expected=0.8)
-    assert judge(told, CLASSES).verdict == "adapt"
-    assert "were told or estimated" in judge(told, CLASSES).reasons[0]
-    pulled = make_signs(predicted=(0.4, 0.2), em=0.6, expected=0.2)
-    assert judge(replace(pulled, class_shares=shares(0.2)), CLASSES).verdict == "do not adapt"
+    case = {"predicted": (0.6, 0.8), "em": 0.4, "expected": 0.8}
+    told = judge(make_signs(**case, told=True), CLASSES)
+    assert told.verdict == "adapt"
+    assert "were told or estimated" in told.reasons[0]
+    assert judge(make_signs(**case), CLASSES).verdict == "do not adapt"
+    # The source's shares can be told too.
+    assert judge(make_signs(predicted=(0.8, 0.5), told=True), CLASSES).verdict == "adapt"
 
 
 def test_away_from_the_shares_is_not_towards_them():
