@@ -91,11 +91,14 @@ class Blueprint:
 
 def draw_up(estimator, n_features, n_classes, n_source_domains, is_masked=False, n_members=None):
     """Draw up the blueprint of an estimator's net; as many members as it says if None."""
-    params = estimator.get_params(deep=False)
-    # Of no account for the net's shape, and perhaps full of the user's objects.
-    params.update(callbacks=None, random_state=None)
+    plain = type(estimator)(**estimator.get_params(deep=False))
+    # As they are now: subclasses set some themselves, and need not take all of them.
+    settings = {k: v for k, v in vars(estimator).items() if not (k[0] == "_" or k[-1] == "_")}
+    # Callbacks and seeds are of no account for the net's shape, and perhaps full of the user's
+    # objects.
+    vars(plain).update(settings, callbacks=None, random_state=None)
     return Blueprint(
-        type(estimator)(**params),
+        plain,
         n_features,
         n_classes,
         n_source_domains,

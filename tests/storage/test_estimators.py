@@ -188,6 +188,29 @@ def test_parameters_that_were_changed_after_the_fit_do_not_matter(data):
     assert loaded.hidden_layer_sizes == (3, 3)
 
 
+class Narrow(DANNClassifier):
+    """Takes few parameters and sets the others itself, one of them no sooner than in fit."""
+
+    def __init__(self, lambda_adapt=1.0, max_iter=3):
+        super().__init__(lambda_adapt=lambda_adapt, max_iter=max_iter, random_state=0)
+
+    def fit(self, X, y, X_tgt=None, **kwargs):
+        self.hidden_layer_sizes = (6,)
+        return super().fit(X, y, X_tgt, **kwargs)
+
+
+def test_subclasses_need_not_take_all_parameters(data):
+    clf = clone(Narrow(0.5)).fit(*data)
+    expected = DANNClassifier(6, lambda_adapt=0.5, max_iter=3, random_state=0).fit(*data)
+    np.testing.assert_array_equal(clf.predict_proba(data[2]), expected.predict_proba(data[2]))
+    stored = skops.io.dumps(clf)
+    for loaded in (
+        pickle.loads(pickle.dumps(clf)),
+        skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored)),
+    ):
+        np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+
+
 def test_what_one_learned_stays_out_of_what_was_stored(data):
     clf = DANNClassifier(**QUICK, warm_start=True).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
