@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import __version__
 from .._optional import import_optional
 from ..estimators import BagOfWordsDANNClassifier, DANNClassifier, DANNClassifierCV
-from ..estimators._assembly import draw_up, remake_net
+from ..estimators._assembly import draw_up, outline_network, remake_net
 from ..estimators._storage import pack_net
 from ..estimators._validation import check_layer_sizes
 from ..training import network_dtype, resolve_device
@@ -215,9 +215,10 @@ def load_weights(estimator, path):
         told["is_masked"],
     )
     device = resolve_device(estimator.device)
-    net = remake_net(blueprint, 0, network_dtype(np.dtype(told["dtype"]), device))
-    _compare_shapes(net.module_.state_dict(), weights, path)
-    net.module_.load_state_dict(weights)
+    what = blueprint, 0, network_dtype(np.dtype(told["dtype"]), device)
+    network = outline_network(*what)
+    _compare_shapes(network.state_dict(), weights, path)
+    net = remake_net(network, weights, *what)
     learned = {
         "classes_": np.array(told["classes"], dtype=told["classes_dtype"]),
         "n_features_in_": told["n_features"],

@@ -28,7 +28,12 @@ from sk_dann import (
     DANNClassifierCV,
 )
 from sk_dann.exceptions import NoTargetWarning
-from sk_dann.nn import CentralMomentDiscrepancy, InformationMaximization, MinimumClassConfusion
+from sk_dann.nn import (
+    CentralMomentDiscrepancy,
+    InformationMaximization,
+    MemberLinear,
+    MinimumClassConfusion,
+)
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
 NETWORKS = DANNClassifier(**QUICK)
@@ -223,6 +228,43 @@ def test_buffers_of_ones_own_modules_are_stored(data):
     extractor = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4))
     clf = DANNClassifier(**QUICK, feature_extractor=extractor, n_estimators=2).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+
+
+class Tied(nn.Module):
+    """Both layers are one; the width of its input is not told beforehand."""
+
+    def __init__(self):
+        super().__init__()
+        self.lazy = nn.LazyLinear(4)
+        self.first = nn.Linear(4, 4)
+        self.second = self.first
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(self.lazy(x))))
+
+
+def test_training_goes_on_with_lazy_and_tied_modules(data):
+    params = {**QUICK, "feature_extractor": Tied, "lambda_schedule": "constant"}
+    clf = DANNClassifier(**params, warm_start=True).fit(*data)
+    loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+    extractor = loaded.net_.module_.feature_extractor[1].members[0]
+    assert extractor.first.weight is extractor.second.weight
+    loaded.set_params(max_iter=4).fit(*data)
+    whole = DANNClassifier(**{**params, "max_iter": 4}).fit(*data)
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), whole.predict_proba(data[2]))
+
+
+def test_no_weights_are_drawn_to_be_overwritten(data, monkeypatch):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    stored = pickle.dumps(clf)
+
+    def draw(layer, generator):
+        raise AssertionError("Weights were drawn.")
+
+    monkeypatch.setattr(MemberLinear, "reset_parameters", draw)
+    loaded = pickle.loads(stored)
     np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
 
 
