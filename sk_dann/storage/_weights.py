@@ -2,7 +2,10 @@
 
 import json
 import os
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -35,8 +38,8 @@ def save_weights(estimator, path):
     estimator : DANNClassifier or CDANClassifier
         Fitted. Of a :class:`~sk_dann.DANNClassifierCV` pass `best_estimator_`, of a pipeline its
         last step.
-    path : str or path-like
-        An existing file is replaced once the new one is complete.
+    path : str, bytes or path-like
+        An existing file is replaced once the new one is complete, and its permissions stay.
 
     Raises
     ------
@@ -69,15 +72,33 @@ def save_weights(estimator, path):
     packed = pack_net(estimator.net_)
     header = {_KEY: json.dumps(_describe(estimator, packed))}
     tensors = {name: np.asarray(v, order="C") for name, v in packed["weights"].items()}
-    # Under another name until it is complete.
-    unfinished = f"{os.fspath(path)}.{os.getpid()}.unfinished"
+    path = os.fsdecode(path)
     try:
-        numpy_io.save_file(tensors, unfinished, metadata=header)
-        os.replace(unfinished, path)
+        with _put_in_place(path) as unfinished:
+            numpy_io.save_file(tensors, unfinished, metadata=header)
+    except OSError as error:
+        message = f"could not be written: {error.strerror}"
+        raise OSError(error.errno, message, path) from error
     except safetensors.SafetensorError as error:
-        raise OSError(f"{os.fspath(path)} could not be written: {error}") from error
+        raise OSError(f"{path} could not be written: {error}") from error
+
+
+@contextmanager
+def _put_in_place(path):
+    """Give another name to write to, and put what is there at `path` once it is complete."""
+    path = Path(path).resolve()  # what a link leads to is replaced, not the link
+    unfinished = path.with_name(f"{uuid4().hex}.unfinished")
+    try:
+        with unfinished.open("xb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+        # safetensors would keep the file to its owner, whoever could read the last one.
+        with suppress(FileNotFoundError):
+            mode = path.stat().st_mode
+        yield unfinished
+        unfinished.chmod(stat.S_IMODE(mode))
+        unfinished.replace(path)
     finally:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _check_kind(estimator):
@@ -165,7 +186,7 @@ def load_weights(estimator, path):
         With the parameters that shape the networks: `hidden_layer_sizes`, `activation`,
         `n_estimators`, modules of your own and so on. What it has learned before is forgotten;
         if anything is wrong with the file, it stays as it was.
-    path : str or path-like
+    path : str, bytes or path-like
         Of a file that :func:`save_weights` wrote, on whatever device it was trained.
 
     Returns
@@ -205,6 +226,7 @@ def load_weights(estimator, path):
     safetensors = import_optional("safetensors", "storage", "load_weights")
     _check_kind(estimator)
     estimator._validate_params()
+    path = os.fsdecode(path)
     told, weights = _read(safetensors, path)
     _compare_params(estimator, told, path)
     blueprint = draw_up(
@@ -245,15 +267,15 @@ def _read(safetensors, path):
             told = json.loads((file.metadata() or {}).get(_KEY, "null"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{os.fspath(path)} is no complete safetensors file: {error}") from error
+        raise ValueError(f"{path} is no complete safetensors file: {error}") from error
     if told is None:
         raise ValueError(
-            f"{os.fspath(path)} holds no classifier of sk_dann: its header has no entry {_KEY!r}. "
+            f"{path} holds no classifier of sk_dann: its header has no entry {_KEY!r}. "
             "Pass a file that sk_dann.storage.save_weights wrote."
         )
     if told["format"] > _FORMAT:
         raise ValueError(
-            f"{os.fspath(path)} was written by sk_dann {told['version']}, in a form that version "
+            f"{path} was written by sk_dann {told['version']}, in a form that version "
             f"{__version__} does not know. Update sk_dann."
         )
     return told, weights
@@ -266,7 +288,7 @@ def _compare_params(estimator, told, path):
     if differ:
         listed = "; ".join(f"{n}={theirs.get(n)!r} rather than {own.get(n)!r}" for n in differ)
         raise ValueError(
-            f"The networks in {os.fspath(path)} are not the estimator's: they have {listed}. Pass "
+            f"The networks in {path} are not the estimator's: they have {listed}. Pass "
             "an estimator with the parameters of the one that was saved."
         )
 
@@ -280,7 +302,7 @@ def _compare_shapes(own, theirs, path):
     ]
     if differ:
         raise ValueError(
-            f"The networks in {os.fspath(path)} are not the estimator's: {'; '.join(differ)}. Pass "
+            f"The networks in {path} are not the estimator's: {'; '.join(differ)}. Pass "
             "an estimator of the same class, with the same parameters and modules, as the one that "
             "was saved."
         )

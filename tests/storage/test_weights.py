@@ -1,9 +1,12 @@
 """Weights as safetensors."""
 
 import json
+import os
 import pickle
+import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -260,10 +263,46 @@ def test_a_file_is_whole_or_not_there(data, path):
     clf.classes_ = np.array([1j, 2j, 3j])
     with pytest.raises(TypeError, match="strings, numbers or truth values"):
         save_weights(clf, path)
-    with pytest.raises(OSError, match="could not be written"):
+    with pytest.raises(FileNotFoundError, match=r"could not be written: No such.*missing/file'"):
         save_weights(DANNClassifier(**QUICK).fit(*data), path.with_name("missing") / "file")
     assert [part.name for part in path.parent.iterdir()] == ["clf.safetensors"]
     assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions.")
+def test_permissions_are_those_of_any_new_file_and_of_the_file_that_was_there(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    before = os.umask(0o027)
+    try:
+        save_weights(clf, path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o664)
+    save_weights(clf, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
+def test_threads_that_save_to_one_path_leave_one_whole_file(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: save_weights(clf, path), range(40)))
+    assert [part.name for part in path.parent.iterdir()] == [path.name]
+    _assert_same(load_weights(DANNClassifier(**QUICK), path), clf, data[2])
+
+
+def test_paths_of_bytes_and_links_lead_to_the_file(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    save_weights(clf, os.fsencode(path))
+    link = path.with_name("link")
+    link.symlink_to(path.name)
+    clf = DANNClassifier(**QUICK, label_shift=[0.2, 0.3, 0.5]).fit(*data)
+    save_weights(clf, link)
+    assert link.is_symlink()
+    assert len(list(path.parent.iterdir())) == 2
+    _assert_same(load_weights(DANNClassifier(**QUICK), os.fsencode(path)), clf, data[2])
+    with pytest.raises(ValueError, match=rf"in {path} are not"):
+        load_weights(DANNClassifier(), os.fsencode(path))
 
 
 def test_without_the_package_the_error_says_how_to_get_it(data, path, monkeypatch):
