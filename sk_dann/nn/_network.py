@@ -205,10 +205,12 @@ def make_network(
     seed = 0 if generator is None else generator.initial_seed()
 
     def part(name, module, sizes, example, n_outputs=None, dropout=0.0):
-        """Return the perceptron, or the user's module after it has been tried."""
+        """Return the perceptron, or the user's module after it has been tried, and outputs."""
         if module is None:
             linear_output = n_outputs is not None
             mlp = member_mlp(sizes, dropout=dropout, linear_output=linear_output, **shared)
+            if linear_output:
+                return mlp, None  # nothing comes behind it that is to be tried
             return mlp, torch.zeros(n_members, example.shape[-2], sizes[-1], dtype=dtype)
         with isolated_random_state(seed):
             members = Members([_instance(name, module) for _ in range(n_members)]).to(dtype)

@@ -11,18 +11,15 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .. import __version__
 from .._optional import import_optional
 from ..estimators import BagOfWordsDANNClassifier, DANNClassifier, DANNClassifierCV
 from ..estimators._assembly import draw_up, outline_network, remake_net
 from ..estimators._storage import pack_net
-from ..estimators._validation import check_layer_sizes
 from ..training import network_dtype, resolve_device
+from ._header import check_header, describe, read_classes, shaping_params
 
-_FORMAT = 1
 # In the header of the file, which holds nothing but strings.
 _KEY = "sk_dann"
-_SHAPING = ("hidden_layer_sizes", "label_hidden_layer_sizes", "domain_hidden_layer_sizes")
 
 
 def save_weights(estimator, path):
@@ -70,7 +67,7 @@ def save_weights(estimator, path):
     _check_kind(estimator)
     check_is_fitted(estimator, ["net_", "target_class_shares_"])
     packed = pack_net(estimator.net_)
-    header = {_KEY: json.dumps(_describe(estimator, packed))}
+    header = {_KEY: json.dumps(describe(estimator, packed))}
     tensors = {name: np.asarray(v, order="C") for name, v in packed["weights"].items()}
     path = os.fsdecode(path)
     try:
@@ -122,59 +119,6 @@ def _check_kind(estimator):
         if hints
         else f"estimator must be a DANNClassifier or CDANClassifier, got {kind}."
     )
-
-
-def _describe(estimator, packed):
-    """Return what stands in the header."""
-    blueprint = packed["blueprint"]
-    names = getattr(estimator, "feature_names_in_", None)
-    has_target = blueprint["n_source_domains"] > 0
-    return {
-        "format": _FORMAT,
-        "version": __version__,
-        "dtype": packed["dtype"],
-        "params": _shaping_params(blueprint["estimator"], has_target),
-        "n_features": blueprint["n_features"],
-        "n_source_domains": estimator.n_source_domains_,
-        "has_target": has_target,
-        "is_masked": blueprint["is_masked"],
-        "feature_names": None if names is None else names.tolist(),
-        "classes": _plain_classes(estimator.classes_),
-        "classes_dtype": estimator.classes_.dtype.str,
-        # Python writes floats so that the same bits are read.
-        "class_shares": estimator.class_shares_.tolist(),
-        "target_class_shares": estimator.target_class_shares_.tolist(),
-    }
-
-
-def _plain_classes(classes):
-    plain = classes.tolist()
-    if not all(isinstance(name, str | bool | int | float) for name in plain):
-        raise TypeError(
-            "The header of a safetensors file can hold classes that are strings, numbers or truth "
-            f"values; got {plain!r}. Store the estimator by skops or joblib."
-        )
-    return plain
-
-
-def _shaping_params(estimator, has_target):
-    """Return the parameters that a network's shape is told by, in JSON's types.
-
-    Those of a part that is the user's own, or not there, are of no account.
-    """
-    params = {"activation": estimator.activation, "n_estimators": int(estimator.n_estimators)}
-    parts = ("feature_extractor", "label_predictor", "domain_classifier")
-    for part, sizes in zip(parts, _SHAPING, strict=True):
-        module = getattr(estimator, part)
-        if module is None:
-            layers = check_layer_sizes(getattr(estimator, sizes), sizes, 0)
-            params[sizes] = [int(n_units) for n_units in layers]
-        else:
-            params[part] = getattr(module, "__name__", type(module).__name__)
-    if not has_target:
-        params.pop("domain_classifier", None)
-        params.pop("domain_hidden_layer_sizes", None)
-    return params
 
 
 def load_weights(estimator, path):
@@ -238,11 +182,17 @@ def load_weights(estimator, path):
     )
     device = resolve_device(estimator.device)
     what = blueprint, 0, network_dtype(np.dtype(told["dtype"]), device)
-    network = outline_network(*what)
+    try:
+        network = outline_network(*what)
+    except (RuntimeError, MemoryError, ValueError) as error:
+        raise ValueError(
+            f"No network for the {told['n_features']} features that {path} tells of can be made: "
+            f"{error}"
+        ) from error
     _compare_shapes(network.state_dict(), weights, path)
     net = remake_net(network, weights, *what)
     learned = {
-        "classes_": np.array(told["classes"], dtype=told["classes_dtype"]),
+        "classes_": read_classes(told),
         "n_features_in_": told["n_features"],
         "n_source_domains_": told["n_source_domains"],
         "class_shares_": np.array(told["class_shares"]),
@@ -264,25 +214,25 @@ def _read(safetensors, path):
     """Return what stands in the header, and the tensors by name."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            header = (file.metadata() or {}).get(_KEY)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is no complete safetensors file: {error}") from error
-    if told is None:
+    if header is None:
         raise ValueError(
-            f"{path} holds no classifier of sk_dann: its header has no entry {_KEY!r}. "
-            "Pass a file that sk_dann.storage.save_weights wrote."
+            f"{path} holds no classifier of sk_dann: its header has no entry {_KEY!r}. Pass a file "
+            "that sk_dann.storage.save_weights wrote."
         )
-    if told["format"] > _FORMAT:
-        raise ValueError(
-            f"{path} was written by sk_dann {told['version']}, in a form that version "
-            f"{__version__} does not know. Update sk_dann."
-        )
+    try:
+        told = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: its entry {_KEY!r} is no JSON: {error}") from error
+    check_header(told, path)
     return told, weights
 
 
 def _compare_params(estimator, told, path):
-    own = _shaping_params(estimator, told["has_target"])
+    own = shaping_params(estimator, told["has_target"])
     theirs = told["params"]
     differ = [name for name in {**theirs, **own} if theirs.get(name) != own.get(name)]
     if differ:
