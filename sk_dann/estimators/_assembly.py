@@ -14,6 +14,7 @@ from skorch.callbacks.scoring import ScoringBase
 from ..nn import (
     SCHEDULES,
     DANNLoss,
+    MemberLinear,
     constant,
     dann_learning_rate,
     make_network,
@@ -91,11 +92,14 @@ class Blueprint:
 
 def draw_up(estimator, n_features, n_classes, n_source_domains, is_masked=False, n_members=None):
     """Draw up the blueprint of an estimator's net; as many members as it says if None."""
-    params = estimator.get_params(deep=False)
-    # Of no account for the net's shape, and perhaps full of the user's objects.
-    params.update(callbacks=None, random_state=None)
+    plain = type(estimator)(**estimator.get_params(deep=False))
+    # As they are now: subclasses set some themselves, and need not take all of them.
+    settings = {k: v for k, v in vars(estimator).items() if not (k[0] == "_" or k[-1] == "_")}
+    # Callbacks and seeds are of no account for the net's shape, and perhaps full of the user's
+    # objects.
+    vars(plain).update(settings, callbacks=None, random_state=None)
     return Blueprint(
-        type(estimator)(**params),
+        plain,
         n_features,
         n_classes,
         n_source_domains,
@@ -152,11 +156,33 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
     return _wrap(network, blueprint, seed, dtype, device, callbacks, members)
 
 
-def remake_net(blueprint, seed, dtype):
-    """Make a net that has not learned anything, on the CPU; its weights are to be loaded.
+def outline_network(blueprint, seed, dtype):
+    """Make a network for weights that are known already: its perceptrons have shapes alone.
 
     Parameters
     ----------
+    blueprint : Blueprint
+    seed : int
+        For modules of the user's own.
+    dtype : torch.dtype
+
+    Returns
+    -------
+    DANNNetwork
+    """
+    active = torch.ones(blueprint.n_features, dtype=torch.bool) if blueprint.is_masked else None
+    return _make_network(blueprint, seed, dtype, active, outline=True)
+
+
+def remake_net(network, weights, blueprint, seed, dtype):
+    """Make a net around an outline and its weights, on the CPU.
+
+    Parameters
+    ----------
+    network : DANNNetwork
+        By :func:`outline_network`.
+    weights : dict of str to Tensor
+        They are copied.
     blueprint : Blueprint
     seed : int
     dtype : torch.dtype
@@ -165,8 +191,10 @@ def remake_net(blueprint, seed, dtype):
     -------
     DANNNet
     """
-    active = torch.ones(blueprint.n_features, dtype=torch.bool) if blueprint.is_masked else None
-    network = _make_network(blueprint, seed, dtype, active)
+    for layer in network.modules():
+        if isinstance(layer, MemberLinear) and layer.weight.is_meta:
+            layer.to_empty(device="cpu")
+    network.load_state_dict(weights)
     network.eval()
     return _wrap(network, blueprint, seed, dtype, torch.device("cpu"), callbacks=[])
 
@@ -252,7 +280,7 @@ def _check_callback(callback, estimator):
         )
 
 
-def _make_network(blueprint, seed, dtype, active_inputs, example=None):
+def _make_network(blueprint, seed, dtype, active_inputs, example=None, outline=False):
     estimator = blueprint.estimator
     sizes = {
         name: check_layer_sizes(getattr(estimator, name), name, min_layers)
@@ -278,6 +306,7 @@ def _make_network(blueprint, seed, dtype, active_inputs, example=None):
         example=example,
         generator=torch.Generator().manual_seed(seed),
         dtype=dtype,
+        outline=outline,
     )
 
 

@@ -1,5 +1,6 @@
 """`DANNClassifier`: scikit-learn in, numpy out."""
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -633,13 +634,16 @@ class DANNClassifier(
         try:
             return super().__sklearn_clone__()
         except TypeError as error:
-            if not self.callbacks:
-                raise
-            # A TensorBoard with an open writer is the usual one.
-            raise TypeError(
-                f"callbacks={self.callbacks!r} cannot be copied, as searches and clone do: "
-                f"{error}. Pass callbacks that open files and runs in on_train_begin, not before."
-            ) from error
+            try:
+                copy.deepcopy(self.callbacks)
+            except TypeError:
+                # A TensorBoard with an open writer is the usual one.
+                raise TypeError(
+                    f"callbacks={self.callbacks!r} cannot be copied, as searches and clone do: "
+                    f"{error}. Pass callbacks that open files and runs in on_train_begin, not "
+                    "before."
+                ) from error
+            raise
 
     def __getstate__(self):
         state = super().__getstate__()

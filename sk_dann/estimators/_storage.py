@@ -13,7 +13,7 @@ from skorch.history import History
 from ..exceptions import StoredElsewhereWarning, warn_user
 from ..shift import Calibration, ShareEstimate
 from ..training import network_dtype, resolve_device
-from ._assembly import Blueprint, remake_net
+from ._assembly import Blueprint, outline_network, remake_net
 from ._label_shift import SourceOnly
 
 _PACKAGES = ("sk-dann", "scikit-learn", "skorch", "torch")
@@ -97,9 +97,11 @@ def pack_net(net):
 def unpack_net(packed, device):
     """Make the net anew, on a device."""
     dtype = network_dtype(np.dtype(packed["dtype"]), device)
-    net = remake_net(Blueprint(**packed["blueprint"]), packed["seed"], dtype)
-    net.module_.load_state_dict(_as_tensors(packed["weights"]))
+    what = Blueprint(**packed["blueprint"]), packed["seed"], dtype
+    weights = _as_tensors(packed["weights"], copies=False)
+    net = remake_net(outline_network(*what), weights, *what)
     groups = net.optimizer_.state_dict()["param_groups"]
+    # Optimizers keep the very tensors that they are given.
     state = {"state": _as_tensors(packed["optimizer_state"]), "param_groups": groups}
     net.optimizer_.load_state_dict(state)
     net.history = History(packed["history"])
@@ -117,9 +119,11 @@ def _as_arrays(values):
     return [_as_arrays(value) for value in values] if isinstance(values, list) else values
 
 
-def _as_tensors(values):
+def _as_tensors(values, copies=True):
     if isinstance(values, np.ndarray):
-        return torch.tensor(values)  # a copy: arrays may be read-only, and mapped from a file
+        # Arrays may be read-only, and mapped from a file: tensors cannot.
+        copies = copies or not values.flags.writeable
+        return torch.tensor(values) if copies else torch.from_numpy(values)
     if isinstance(values, dict):
-        return {key: _as_tensors(value) for key, value in values.items()}
-    return [_as_tensors(value) for value in values] if isinstance(values, list) else values
+        return {key: _as_tensors(value, copies) for key, value in values.items()}
+    return [_as_tensors(value, copies) for value in values] if isinstance(values, list) else values

@@ -13,8 +13,8 @@ from ..domains import select_labels, split_sample_domain
 from ..exceptions import AdaptationWarning
 from ..metrics._wrappers import name_for_fit, unwrap
 from ..model_selection import SourceKFold
-from ..shift import move_posterior
 from ._plotting import check_matplotlib
+from ._source_shares import source_log_proba
 
 _RIGHT = "the predicted one"
 
@@ -124,7 +124,8 @@ class SourceCalibrationDisplay(CalibrationDisplay):
         Raises
         ------
         ValueError
-            If the target comes both ways, or `pos_label` is no class.
+            If the target comes both ways, `pos_label` is no class, or `label_shift` takes the
+            target to have a class of the source not at all.
 
         Notes
         -----
@@ -168,7 +169,7 @@ def _held_out_proba(estimator, X, y, X_tgt, sample_domain, cv):
             warnings.simplefilter("ignore", AdaptationWarning)
             fitted.fit(_safe_indexing(X, train), select_labels(y, train), **metadata(train))
         columns = np.searchsorted(classes, fitted.classes_)
-        proba[test[:, None], columns] = _for_source(fitted, _safe_indexing(X, test))
+        proba[test[:, None], columns] = np.exp(source_log_proba(fitted, _safe_indexing(X, test)))
     return labels, proba[source], classes
 
 
@@ -194,12 +195,3 @@ def _folds(estimator, X, y, X_tgt, sample_domain, cv):
         folds = ((train[domain[train] > 0], test) for train, test in folds)
         return folds, lambda train: {}, source
     return folds, lambda train: {name: domain[train]}, source
-
-
-def _for_source(estimator, X):
-    """Probabilities for the source's class shares."""
-    last = unwrap(estimator).classifier
-    shares, moved = (getattr(last, f"{of}class_shares_", None) for of in ("", "target_"))
-    if moved is None or np.array_equal(shares, moved):
-        return estimator.predict_proba(X)
-    return np.exp(move_posterior(estimator.predict_log_proba(X), moved, shares))

@@ -28,6 +28,8 @@ class MemberLinear(nn.Module):
     generator : torch.Generator, default=None
         Draws the initial weights; torch's global generator if None.
     dtype : torch.dtype, default=None
+    device : torch.device or str, default=None
+        Where the weights lie. On "meta" none are drawn: there is a shape, and no memory.
 
     Attributes
     ----------
@@ -58,11 +60,14 @@ class MemberLinear(nn.Module):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
     ):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_members, in_features, out_features, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(n_members, 1, out_features, dtype=dtype))
-        self.reset_parameters(generator)
+        where = {"dtype": dtype, "device": device}
+        self.weight = nn.Parameter(torch.empty(n_members, in_features, out_features, **where))
+        self.bias = nn.Parameter(torch.empty(n_members, 1, out_features, **where))
+        if not self.weight.is_meta:
+            self.reset_parameters(generator)
 
     @classmethod
     def from_linear(cls, layers: list[nn.Linear]) -> "MemberLinear":
@@ -198,6 +203,7 @@ def member_mlp(
     linear_output: bool = False,
     generator: torch.Generator | None = None,
     dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
 ) -> nn.Sequential:
     """Stack member-batched linear layers, each followed by its activation and dropout.
 
@@ -213,7 +219,7 @@ def member_mlp(
         Probability of dropping a unit after each activation.
     linear_output : bool, default=False
         Leave the last layer without activation and dropout, as logits want it.
-    generator, dtype
+    generator, dtype, device
         As in `MemberLinear`.
 
     Returns
@@ -231,8 +237,9 @@ def member_mlp(
     """
     layers: list[nn.Module] = []
     n_layers = len(sizes) - 1
+    weights = {"generator": generator, "dtype": dtype, "device": device}
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-        layers.append(MemberLinear(n_in, n_out, n_members, generator=generator, dtype=dtype))
+        layers.append(MemberLinear(n_in, n_out, n_members, **weights))
         if not (linear_output and i == n_layers - 1):
             layers.append(ACTIVATIONS[activation]())
             if dropout > 0:

@@ -130,6 +130,7 @@ def make_network(
     example: Tensor | SparseBatch | None = None,
     generator: torch.Generator | None = None,
     dtype: torch.dtype | None = None,
+    outline: bool = False,
 ) -> DANNNetwork:
     """Make a network of perceptrons with K members each, or of modules of your own.
 
@@ -169,6 +170,9 @@ def make_network(
         Draws the initial weights; modules of your own draw them from torch's global generator,
         which is seeded alike for the purpose and put back.
     dtype : torch.dtype, default=None
+    outline : bool, default=False
+        Whether to leave the perceptrons on torch's meta device, where weights have a shape but take
+        no memory, for weights that are known already.
 
     Returns
     -------
@@ -189,20 +193,24 @@ def make_network(
     (torch.Size([4, 2, 3]), torch.Size([4, 2, 1]))
     """
     if example is None:
-        example = torch.zeros(2, n_features, dtype=dtype)
+        # Perceptrons are not tried.
+        example = torch.zeros(2, 0 if feature_extractor is None else n_features, dtype=dtype)
     shared = {
         "n_members": n_members,
         "activation": activation,
         "generator": generator,
         "dtype": dtype,
+        "device": "meta" if outline else None,
     }
     seed = 0 if generator is None else generator.initial_seed()
 
     def part(name, module, sizes, example, n_outputs=None, dropout=0.0):
-        """Return the perceptron, or the user's module after it has been tried."""
+        """Return the perceptron, or the user's module after it has been tried, and outputs."""
         if module is None:
             linear_output = n_outputs is not None
             mlp = member_mlp(sizes, dropout=dropout, linear_output=linear_output, **shared)
+            if linear_output:
+                return mlp, None  # nothing comes behind it that is to be tried
             return mlp, torch.zeros(n_members, example.shape[-2], sizes[-1], dtype=dtype)
         with isolated_random_state(seed):
             members = Members([_instance(name, module) for _ in range(n_members)]).to(dtype)

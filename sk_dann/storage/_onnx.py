@@ -30,7 +30,8 @@ def to_onnx(estimator, X, **kwargs):
         Some rows, of which the dtype and the columns are read: the model's input is of that dtype.
         It takes any number of rows. A data frame becomes one input a column.
     **kwargs
-        Passed to ``skl2onnx.to_onnx``, for example `target_opset` or `initial_types`.
+        Passed to ``skl2onnx.to_onnx``, for example `target_opset`, `initial_types` or the
+        `options` of other steps.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def to_onnx(estimator, X, **kwargs):
     Raises
     ------
     ValueError
-        If a network is the user's own.
+        If a network is the user's own, a class is a number above int64's, or `options` ask for
+        ``zipmap``.
     TypeError
         If it is another estimator that ends in no network of this package, or classes are of
         several kinds.
@@ -71,7 +73,7 @@ def to_onnx(estimator, X, **kwargs):
         row = np.asarray(row)  # of a data frame too: the network has a single input
     if row.ndim == 1:
         row = row.reshape(-1, 1)  # texts
-    options = {id(last): {"zipmap": False}, **kwargs.pop("options", {})}
+    options = _without_zipmap(last, kwargs.pop("options", None) or {})
     return skl2onnx.to_onnx(estimator, row, options=options, **kwargs)
 
 
@@ -86,6 +88,23 @@ def _last_step(estimator):
     return estimator
 
 
+def _without_zipmap(last, options):
+    """Add to the options for skl2onnx that probabilities stay an array.
+
+    They come by the ids of estimators or their classes, or all by name: it does not take both.
+    """
+    by_name = {key: value for key, value in options.items() if isinstance(key, str)}
+    flat = {key.rpartition("__")[2]: value for key, value in by_name.items()}
+    for asked in (flat, *options.values()):
+        zipmap = asked.get("zipmap", False) if isinstance(asked, dict) else False
+        if zipmap is not False:
+            raise ValueError(
+                f"options ask for zipmap={zipmap!r}, but probabilities are written as one array "
+                "of shape (n, n_classes). Leave zipmap out; columns are in the order of classes_."
+            )
+    return {**options, **({"zipmap": False} if by_name else {id(last): {"zipmap": False}})}
+
+
 def _register(skl2onnx, kind):
     """Tell skl2onnx of a class of estimators; again and again does no harm."""
     skl2onnx.update_registered_converter(
@@ -93,7 +112,7 @@ def _register(skl2onnx, kind):
         f"SkDann{kind.__name__}",
         _declare_outputs,
         _convert,
-        options={"zipmap": [True, False, "columns"]},
+        options={"zipmap": [False]},
     )
 
 
@@ -128,6 +147,11 @@ def _are_strings(classes):
     if all(isinstance(name, str) for name in classes):
         return True
     if classes.dtype.kind in "iufb":
+        if classes[-1] > np.iinfo(np.int64).max:
+            raise ValueError(
+                "ONNX labels are strings or integers of 64 bits with a sign; got the class "
+                f"{classes[-1]}. Fit with other labels, such as strings."
+            )
         return False
     raise TypeError(f"ONNX labels are either strings or integers; got {classes.tolist()!r}.")
 

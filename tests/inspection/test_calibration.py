@@ -2,14 +2,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
-from sklearn.calibration import calibration_curve
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sk_dann import BagOfWordsDANNClassifier, DANNClassifierCV
 from sk_dann.inspection import SourceCalibrationDisplay
+from sk_dann.inspection._source_shares import source_log_proba
+from sk_dann.metrics._wrappers import unwrap
 from sk_dann.shift import move_posterior
 
 
@@ -103,6 +107,53 @@ def test_probabilities_are_judged_by_the_shares_of_the_source(moons, make_dann):
     # Folds differ in their shares by a row.
     assert_allclose(display.y_prob, np.exp(expected[:, 1]), atol=0.02)
     assert np.abs(display.y_prob - np.exp(log_proba[:, 1])).max() > 0.2
+
+
+@pytest.mark.parametrize("within", ["pipeline", "search", "words", "one sort of words"])
+def test_shares_that_lie_deeper_are_moved_back_too(moons, make_dann, within):
+    X_src, y_src, X_tgt = (np.abs(moons[0]), moons[1], np.abs(moons[2]))
+
+    def make(shares):
+        clf = make_dann(label_shift=shares)
+        if within == "pipeline":
+            return make_pipeline(StandardScaler(), clf).set_params(transform_input=["X_tgt"])
+        if within == "search":
+            return DANNClassifierCV(clf, lambdas=[1], cv=2, random_state=0)
+        denoise = within == "words"
+        return BagOfWordsDANNClassifier(clf, denoise=denoise, n_denoised=2, random_state=0)
+
+    with config_context(enable_metadata_routing=True):
+        clf = make([0.9, 0.1]).fit(X_src, y_src, X_tgt=X_tgt)
+    last = unwrap(clf).classifier
+    each = [unwrap(p).classifier for p in getattr(last, "pipelines_", {"": last}).values()]
+    moved = clf.predict_proba(X_src)
+    back = np.exp(source_log_proba(clf, X_src))
+    # What networks tell that are said to have found no shift.
+    for networks in each:
+        networks.target_class_shares_ = networks.class_shares_
+    assert_allclose(back, clf.predict_proba(X_src), rtol=1e-5)
+    assert np.abs(back - moved).max() > 0.1
+
+
+def test_classifiers_without_logarithms_are_taken(moons):
+    forest = RandomForestClassifier(5, random_state=0)
+    for clf in (forest, CalibratedClassifierCV(forest, cv=2)):
+        display = SourceCalibrationDisplay.from_estimator(clf, *moons[:2], cv=3)
+        expected = cross_val_predict(clf, *moons[:2], cv=3, method="predict_proba")
+        assert_allclose(display.y_prob, expected[:, 1])
+
+
+def test_a_class_that_the_target_is_taken_not_to_have_cannot_be_judged(moons, make_dann):
+    message = r"target_class_shares_ are 0 for \['lower'\], which occur in the source"
+    with pytest.raises(ValueError, match=message):
+        SourceCalibrationDisplay.from_estimator(make_dann(label_shift=[0, 1]), *moons[:3], cv=3)
+
+
+def test_a_class_of_no_weight_in_the_source_is_predicted_nowhere(moons, make_dann):
+    X_src, y_src, X_tgt, _ = moons
+    weight = np.where(np.array(y_src) == "lower", 0.0, 1.0)
+    clf = make_dann(label_shift=[0.5, 0.5]).fit(X_src, y_src, X_tgt, sample_weight=weight)
+    assert_allclose(source_log_proba(clf, X_src)[:, 1], 0)
 
 
 def test_two_classifiers_in_the_same_axes_with_one_reference(moons):

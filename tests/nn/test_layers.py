@@ -119,3 +119,12 @@ def test_mlp_drops_after_hidden_layers_only():
     kinds = [type(layer).__name__ for layer in mlp]
     hidden = ["MemberLinear", "ReLU", "MemberDropout"]
     assert kinds == [*hidden, *hidden, "MemberLinear"]
+
+
+def test_on_the_meta_device_nothing_is_drawn():
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    layer = MemberLinear(10**9, 10**3, generator=generator, device="meta")
+    assert layer.weight.is_meta
+    assert layer.weight.shape == (1, 10**9, 10**3)
+    assert torch.equal(generator.get_state(), before)

@@ -117,3 +117,16 @@ def test_only_source_rows_pay_for_label_logits():
 def test_own_modules_fit_in():
     network = DANNNetwork(member_mlp((4, 6)), MemberLinear(6, 3), MemberLinear(6, 1))
     assert network(torch.zeros(2, 4)).label_logits.shape == (1, 2, 3)
+
+
+def test_an_outline_has_the_shapes_and_takes_no_memory():
+    network = make_network(10**9, 3, hidden_layer_sizes=(1000, 7), outline=True)
+    parameters = dict(network.named_parameters())
+    assert all(parameter.is_meta for parameter in parameters.values())
+    assert parameters["feature_extractor.0.weight"].shape == (1, 10**9, 1000)
+
+
+def test_in_an_outline_ones_own_modules_are_tried_as_ever():
+    network = make_network(4, 3, feature_extractor=torch.nn.LazyLinear(6), outline=True)
+    assert network.feature_extractor.members[0].weight.shape == (6, 4)
+    assert network.label_predictor[0].weight.is_meta

@@ -28,7 +28,12 @@ from sk_dann import (
     DANNClassifierCV,
 )
 from sk_dann.exceptions import NoTargetWarning
-from sk_dann.nn import CentralMomentDiscrepancy, InformationMaximization, MinimumClassConfusion
+from sk_dann.nn import (
+    CentralMomentDiscrepancy,
+    InformationMaximization,
+    MemberLinear,
+    MinimumClassConfusion,
+)
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 2, "random_state": 0}
 NETWORKS = DANNClassifier(**QUICK)
@@ -188,6 +193,29 @@ def test_parameters_that_were_changed_after_the_fit_do_not_matter(data):
     assert loaded.hidden_layer_sizes == (3, 3)
 
 
+class Narrow(DANNClassifier):
+    """Takes few parameters and sets the others itself, one of them no sooner than in fit."""
+
+    def __init__(self, lambda_adapt=1.0, max_iter=3):
+        super().__init__(lambda_adapt=lambda_adapt, max_iter=max_iter, random_state=0)
+
+    def fit(self, X, y, X_tgt=None, **kwargs):
+        self.hidden_layer_sizes = (6,)
+        return super().fit(X, y, X_tgt, **kwargs)
+
+
+def test_subclasses_need_not_take_all_parameters(data):
+    clf = clone(Narrow(0.5)).fit(*data)
+    expected = DANNClassifier(6, lambda_adapt=0.5, max_iter=3, random_state=0).fit(*data)
+    np.testing.assert_array_equal(clf.predict_proba(data[2]), expected.predict_proba(data[2]))
+    stored = skops.io.dumps(clf)
+    for loaded in (
+        pickle.loads(pickle.dumps(clf)),
+        skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored)),
+    ):
+        np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+
+
 def test_what_one_learned_stays_out_of_what_was_stored(data):
     clf = DANNClassifier(**QUICK, warm_start=True).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
@@ -200,6 +228,43 @@ def test_buffers_of_ones_own_modules_are_stored(data):
     extractor = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4))
     clf = DANNClassifier(**QUICK, feature_extractor=extractor, n_estimators=2).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+
+
+class Tied(nn.Module):
+    """Both layers are one; the width of its input is not told beforehand."""
+
+    def __init__(self):
+        super().__init__()
+        self.lazy = nn.LazyLinear(4)
+        self.first = nn.Linear(4, 4)
+        self.second = self.first
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(self.lazy(x))))
+
+
+def test_training_goes_on_with_lazy_and_tied_modules(data):
+    params = {**QUICK, "feature_extractor": Tied, "lambda_schedule": "constant"}
+    clf = DANNClassifier(**params, warm_start=True).fit(*data)
+    loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
+    extractor = loaded.net_.module_.feature_extractor[1].members[0]
+    assert extractor.first.weight is extractor.second.weight
+    loaded.set_params(max_iter=4).fit(*data)
+    whole = DANNClassifier(**{**params, "max_iter": 4}).fit(*data)
+    np.testing.assert_array_equal(loaded.predict_proba(data[2]), whole.predict_proba(data[2]))
+
+
+def test_no_weights_are_drawn_to_be_overwritten(data, monkeypatch):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    stored = pickle.dumps(clf)
+
+    def draw(layer, generator):
+        raise AssertionError("Weights were drawn.")
+
+    monkeypatch.setattr(MemberLinear, "reset_parameters", draw)
+    loaded = pickle.loads(stored)
     np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
 
 

@@ -172,6 +172,49 @@ def test_what_cannot_be_written_is_refused(draw):
         to_onnx(mixed, X)
 
 
+def test_labels_that_int64_cannot_hold_are_refused(draw):
+    clf = DANNClassifier(**QUICK).fit(*draw(2, labels=np.array([0, 2**63], np.uint64)))
+    with pytest.raises(ValueError, match=r"got the class 9223372036854775808\. Fit with"):
+        to_onnx(clf, draw()[2])
+
+
+def test_large_labels_that_int64_can_hold_come_back(draw):
+    X, y, X_tgt = draw(2, labels=np.array([0, 2**63 - 1], np.uint64))
+    _assert_same(DANNClassifier(**QUICK).fit(X, y, X_tgt), X_tgt)
+
+
+@pytest.mark.parametrize("zipmap", [True, "columns"])
+@pytest.mark.parametrize("whose", ["id", "class", "pipeline", "name", "name of the step"])
+def test_zipmap_is_refused_wherever_it_is_asked_for(draw, whose, zipmap):
+    X, y, domain = _stack(*draw())
+    pipeline = make_pipeline(StandardScaler(), DANNClassifier(**QUICK))
+    pipeline.fit(X, y, dannclassifier__sample_domain=domain)
+    options = {
+        "id": {id(pipeline[-1]): {"zipmap": zipmap}},
+        "class": {DANNClassifier: {"zipmap": zipmap}},
+        "pipeline": {id(pipeline): {"zipmap": zipmap}},
+        "name": {"zipmap": zipmap},
+        "name of the step": {"dannclassifier__zipmap": zipmap},
+    }[whose]
+    with pytest.raises(ValueError, match=f"options ask for zipmap={zipmap!r}, but"):
+        to_onnx(pipeline, X, options=options)
+
+
+def test_options_that_ask_for_nothing_else_are_taken(draw):
+    X, y, domain = _stack(*draw())
+    pipeline = make_pipeline(StandardScaler(), DANNClassifier(**QUICK))
+    pipeline.fit(X, y, dannclassifier__sample_domain=domain)
+    for options in (
+        None,
+        {"zipmap": False},
+        {"dannclassifier__zipmap": False},
+        {id(pipeline): {"zipmap": False}},
+        {id(pipeline[-1]): {}},
+        {StandardScaler: {"div": "div"}},
+    ):
+        _assert_same(pipeline, X, options=options)
+
+
 def test_a_domain_classifier_of_ones_own_is_of_no_account(draw):
     X, y, X_tgt = draw()
     clf = DANNClassifier(**QUICK, domain_classifier=nn.Linear(6, 1)).fit(X, y, X_tgt)

@@ -1,9 +1,12 @@
 """Weights as safetensors."""
 
 import json
+import os
 import pickle
+import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -253,6 +256,82 @@ def test_a_failed_load_leaves_the_estimator_as_it_was(data, path):
     assert {name: id(value) for name, value in vars(clf).items()} == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": None}, "its header must be an object with a number at 'format'"),
+        ({"format": "1"}, "its header must be"),
+        ({"classes": ...}, "its header must be an object with classes too"),
+        ({"dtype": "nonsense"}, "dtype must be float32 or float64, got 'nonsense'"),
+        ({"params": 3}, "params must be an object, got 3"),
+        ({"n_features": "5"}, "n_features must be an integer from 1"),
+        ({"n_features": True}, "n_features must be"),
+        ({"n_features": 10**30}, "n_features must be"),
+        ({"n_features": 10**8}, r"has shape \(1, 5, 8\) rather than \(1, 100000000, 8\)"),
+        ({"n_source_domains": -3}, "n_source_domains must be"),
+        ({"n_source_domains": 10**9}, r"rather than \(1, 64, 1000000001\)"),
+        ({"has_target": 1}, "has_target must be true or false"),
+        ({"is_masked": "no"}, "is_masked must be true or false"),
+        ({"feature_names": ["a"]}, r"feature_names must be a list of 5, got \['a'\]"),
+        ({"feature_names": [1, 2, 3, 4, 5]}, "feature_names must be null or a list of strings"),
+        ({"classes": ["bad", "bad", "good"]}, "classes must be .* that differ"),
+        ({"classes": ["bad"]}, "classes must be a list of two or more"),
+        ({"classes": ["bad", "fair", None]}, "classes must be"),
+        ({"classes": "abc"}, "classes must be"),
+        ({"classes": ["bad", "fair", "very good"]}, "classes_dtype must be what holds"),
+        ({"classes": [0, 1, 2], "classes_dtype": "|b1"}, "classes_dtype must be what holds"),
+        ({"classes_dtype": "<i8"}, "classes_dtype must be what holds"),
+        ({"classes_dtype": "<M8[s]"}, "classes_dtype must be numpy's name"),
+        ({"classes_dtype": "<U2000000000"}, "classes_dtype must be numpy's name"),
+        ({"class_shares": [1]}, r"class_shares must be a list of 3, got \[1\]"),
+        ({"target_class_shares": [0.5, 0.5]}, "target_class_shares must be a list of 3"),
+        ({"target_class_shares": ["a", "b", "c"]}, "target_class_shares must be a list of numbers"),
+        ({"target_class_shares": [2, -1, 0]}, "target_class_shares must be"),
+        ({"target_class_shares": [0.1, 0.1, 0.1]}, "target_class_shares must be"),
+        ({"class_shares": [float("nan"), 0.5, 0.5]}, "class_shares must be"),
+        ("[1]", "its header must be an object"),
+        ("null", "its header must be an object"),
+        ("{", "its entry 'sk_dann' is no JSON"),
+        ("[" * 10**5, "its entry 'sk_dann' is no JSON"),
+    ],
+)
+def test_a_header_that_is_not_as_it_was_written_is_refused(data, path, changes, message):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    before = {name: id(value) for name, value in vars(clf).items()}
+    save_weights(clf, path)
+    _rewrite(path, changes)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_weights(clf, path)
+    assert str(path) in str(caught.value)
+    assert {name: id(value) for name, value in vars(clf).items()} == before
+
+
+def _rewrite(path, changes):
+    """Change the header, or put another text there; ... takes an entry out."""
+    with safe_open(path, "np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = file.metadata()["sk_dann"]
+    if isinstance(changes, dict):
+        told = json.loads(header) | changes
+        header = json.dumps({name: value for name, value in told.items() if value is not ...})
+    else:
+        header = changes
+    save_file(tensors, path, metadata={"sk_dann": header})
+
+
+def test_features_that_ones_own_module_does_not_take_are_refused(data, path):
+    params = {**QUICK, "feature_extractor": nn.Linear(5, 4)}
+    clf = DANNClassifier(**params).fit(*data)
+    save_weights(clf, path)
+    _rewrite(path, {"n_features": 7})
+    with pytest.raises(ValueError, match=rf"7 features that {path} tells.*Linear failed"):
+        load_weights(clf, path)
+    save_weights(DANNClassifier(**{**QUICK, "feature_extractor": nn.Identity}).fit(*data), path)
+    _rewrite(path, {"n_features": 6})
+    with pytest.raises(ValueError, match=r"active has shape \(5,\) rather than \(6,\)"):
+        load_weights(DANNClassifier(**{**QUICK, "feature_extractor": nn.Identity}), path)
+
+
 def test_a_file_is_whole_or_not_there(data, path):
     clf = DANNClassifier(**QUICK).fit(*data)
     save_weights(clf, str(path))
@@ -260,10 +339,46 @@ def test_a_file_is_whole_or_not_there(data, path):
     clf.classes_ = np.array([1j, 2j, 3j])
     with pytest.raises(TypeError, match="strings, numbers or truth values"):
         save_weights(clf, path)
-    with pytest.raises(OSError, match="could not be written"):
+    with pytest.raises(FileNotFoundError, match=r"could not be written: No such.*missing/file'"):
         save_weights(DANNClassifier(**QUICK).fit(*data), path.with_name("missing") / "file")
     assert [part.name for part in path.parent.iterdir()] == ["clf.safetensors"]
     assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions.")
+def test_permissions_are_those_of_any_new_file_and_of_the_file_that_was_there(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    before = os.umask(0o027)
+    try:
+        save_weights(clf, path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o664)
+    save_weights(clf, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+
+
+def test_threads_that_save_to_one_path_leave_one_whole_file(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: save_weights(clf, path), range(40)))
+    assert [part.name for part in path.parent.iterdir()] == [path.name]
+    _assert_same(load_weights(DANNClassifier(**QUICK), path), clf, data[2])
+
+
+def test_paths_of_bytes_and_links_lead_to_the_file(data, path):
+    clf = DANNClassifier(**QUICK).fit(*data)
+    save_weights(clf, os.fsencode(path))
+    link = path.with_name("link")
+    link.symlink_to(path.name)
+    clf = DANNClassifier(**QUICK, label_shift=[0.2, 0.3, 0.5]).fit(*data)
+    save_weights(clf, link)
+    assert link.is_symlink()
+    assert len(list(path.parent.iterdir())) == 2
+    _assert_same(load_weights(DANNClassifier(**QUICK), os.fsencode(path)), clf, data[2])
+    with pytest.raises(ValueError, match=rf"in {path} are not"):
+        load_weights(DANNClassifier(), os.fsencode(path))
 
 
 def test_without_the_package_the_error_says_how_to_get_it(data, path, monkeypatch):
