@@ -25,6 +25,7 @@ from sklearn.utils.validation import _num_samples
 from ..exceptions import AdaptationWarning, warn_user
 from ..metrics import importance_weights, proxy_a_distance
 from ..metrics._wrappers import unwrap
+from ._source_shares import source_log_proba
 
 # Of a domain; more tell shares and distances no better.
 _MAX_ROWS = 5000
@@ -51,6 +52,9 @@ class Side:
     log_proba_source : ndarray of shape (n, C)
         Of every source row, by the network that was not trained on it.
     log_proba_target : ndarray of shape (S, m, C)
+        Both for the source's class shares, whatever shares predictions take for granted.
+    called : ndarray of int of shape (S, m)
+        Positions of the classes that target rows are predicted as.
     distances : ndarray of shape (S,)
         Proxy A-distances of the domains' features; NaN if the classifier shows none.
     histories : list of list of dict
@@ -62,6 +66,7 @@ class Side:
 
     log_proba_source: np.ndarray
     log_proba_target: np.ndarray
+    called: np.ndarray
     distances: np.ndarray
     histories: list
     shares: np.ndarray | None
@@ -259,9 +264,11 @@ def _look(classifier, X_source, X_target, some):
     distance = np.nan
     if hasattr(classifier, "transform"):
         distance = _distance([classifier.transform(X) for X in parts], some)
-    log_proba = [classifier.predict_log_proba(X) for X in parts]
+    log_proba = [source_log_proba(classifier, X) for X in parts]
+    called = np.searchsorted(classifier.classes_, classifier.predict(X_target))
     history = [_numbers(record) for record in getattr(classifier, "history_", ())]
-    return *log_proba, distance, history, getattr(classifier, "target_class_shares_", None)
+    shares = getattr(classifier, "target_class_shares_", None)
+    return *log_proba, called, distance, history, shares
 
 
 def _numbers(record):
@@ -300,10 +307,15 @@ def _warn_once(said):
 
 
 def _join(looks, order):
-    source, target, distances, histories, shares = zip(*looks, strict=True)
-    source = np.concatenate(source)[order]
-    shares = None if shares[0] is None else np.mean(shares, axis=0)
-    return Side(source, np.stack(target), np.array(distances), [*histories], shares)
+    source, target, called, distances, histories, shares = zip(*looks, strict=True)
+    return Side(
+        np.concatenate(source)[order],
+        np.stack(target),
+        np.stack(called),
+        np.array(distances),
+        [*histories],
+        None if shares[0] is None else np.mean(shares, axis=0),
+    )
 
 
 def _join_views(pairs, order):

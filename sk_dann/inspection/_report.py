@@ -17,7 +17,7 @@ from ._signs import Signs, read_signs
 from ._verdict import judge
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class AdaptationReport(Signs):
     """What `adaptation_report` found; printed it is text, in a notebook a page.
 
@@ -98,6 +98,9 @@ class AdaptationReport(Signs):
 
     def __str__(self):
         return to_text(self)
+
+    def __repr__(self):
+        return f"<AdaptationReport: {self.verdict} ({self.rule})>"
 
     def _repr_html_(self):
         return to_html(self)

@@ -106,9 +106,12 @@ def read_signs(pairs):
     source = Comparison(*(np.maximum(s.log_proba_source, _FLOOR, dtype=float) for s in sides))
     target = Comparison(*(np.maximum(s.log_proba_target, _FLOOR, dtype=float) for s in sides))
     hits = Comparison(*(log_proba.argmax(axis=1) == y for log_proba in source))
-    called = Comparison(*(log_proba.argmax(axis=2) for log_proba in target))
+    called = Comparison(*(side.called for side in sides))
     shares = class_shares(y, n_classes)
     expected = shares if pairs.adapted.shares is None else pairs.adapted.shares
+    told = pairs.shares_are_given or differ(expected, shares) > _AS_IN_THE_SOURCE
+    # What scores take the target's shares to be.
+    for_target = Comparison(None, expected if told else None)
     views = [[np.maximum(part, _FLOOR, dtype=float) for part in view] for view in pairs.views]
     gains = hits.adapted.astype(float) - hits.source_only
     # Of what is said of a row by all pairs; each is calibrated as it is.
@@ -122,11 +125,11 @@ def read_signs(pairs):
         source_accuracy_error=float(gains.std(ddof=1) / np.sqrt(len(gains))),
         source_confidence=_compare(calibrated_confidence_score, source, (y, y), source),
         scores={
-            "calibrated_confidence": _compare(calibrated_confidence_score, source, (y, y), flat),
+            "calibrated_confidence": _compare(_confidence, source, (y, y), flat, for_target),
             "importance_weighted": _compare(
                 importance_weighted_score, source, (y, y), (pairs.weight, pairs.weight)
             ),
-            "infomax": _compare(infomax_score, mean),
+            "infomax": _compare(_infomax, mean, for_target),
         },
         class_shares=shares,
         expected_shares=expected,
@@ -141,8 +144,16 @@ def read_signs(pairs):
         domain_distance=Comparison(*(float(side.distances.mean()) for side in sides)),
         input_distance=float(pairs.distances.mean()),
         domain_accuracy=float(np.mean(playing)) if playing else None,
-        shares_are_told=pairs.shares_are_given or differ(expected, shares) > _AS_IN_THE_SOURCE,
+        shares_are_told=told,
     )
+
+
+def _confidence(log_proba_source, y, log_proba_target, shares):
+    return calibrated_confidence_score(log_proba_source, y, log_proba_target, target_shares=shares)
+
+
+def _infomax(log_proba_target, shares):
+    return infomax_score(log_proba_target, shares=shares)
 
 
 def _compare(score, *arguments):

@@ -289,6 +289,26 @@ def test_label_shift_is_what_predictions_are_compared_with(moons_of):
     ).shares_are_told
 
 
+def test_told_shares_are_no_loss_of_accuracy_on_the_source():
+    rng = np.random.default_rng(0)
+
+    def draw(share, shift):
+        y = (rng.random(500) < share).astype(int)
+        X = rng.normal(size=(500, 4))
+        X[:, 0] += 1.6 * y - 0.8
+        X[:, 1] += shift
+        return X.astype(np.float32), y
+
+    (X_src, y_src), (X_tgt, _) = draw(0.5, 0), draw(0.1, 0.5)
+    dann = DANNClassifier(max_iter=30, label_shift=[0.9, 0.1])
+    report = adaptation_report(dann, X_src, y_src, X_tgt, n_splits=2)
+    assert abs(report.source_accuracy.gain) < 0.04
+    assert not any("held-out source rows" in finding.seen for finding in report.findings)
+    # Nine rows in ten are of one class, and the adapted network knows it.
+    assert report.target_confidence.gain > 0.05
+    assert report.predicted_shares.adapted[1] < 0.2 < report.predicted_shares.source_only[1]
+
+
 @pytest.mark.parametrize(
     ("estimator", "what"),
     [
@@ -334,6 +354,10 @@ def test_text_and_page_say_the_same(small):
     words = {word.strip(".") for word in html.unescape(page).split()}
     text = {word.strip(".") for word in str(small).split()} - {"-", "Training:"}
     assert text <= words
+
+
+def test_a_report_of_one_line_for_lists_and_terminals(small):
+    assert repr(small) == f"<AdaptationReport: {small.verdict} ({small.rule})>"
 
 
 def test_names_of_classes_cannot_break_the_page(small):
