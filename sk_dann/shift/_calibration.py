@@ -72,7 +72,8 @@ def fit_calibration(log_proba, y, sample_weight=None):
         args=(weight,),
         jac=problem.gradient,
         hess=problem.hessian,
-        method="trust-exact",
+        # Not "trust-exact", which never ends on some separable scores with scipy up to 1.14 or more.
+        method="trust-ncg",
         options={"gtol": 1e-9, "maxiter": 100},
     )
     return problem.to_calibration(found.x, occurs)
