@@ -72,7 +72,7 @@ def fit_calibration(log_proba, y, sample_weight=None):
         args=(weight,),
         jac=problem.gradient,
         hess=problem.hessian,
-        # Not "trust-exact", which never ends on some separable scores with scipy up to 1.14 or more.
+        # Not "trust-exact": with scipy 1.14 and older it never ends on some separable scores.
         method="trust-ncg",
         options={"gtol": 1e-9, "maxiter": 100},
     )
