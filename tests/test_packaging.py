@@ -151,15 +151,20 @@ def _third_party_imports(*patterns):
 _IMPORTERS = {"import_data_package", "import_module"}
 
 
+# Extras that the package itself can use.
+OPTIONAL = ("data", "plot", "storage", "onnx")
+
+
 def test_every_import_is_declared():
     needed = _names(PROJECT["dependencies"])
     found = set(_third_party_imports("**/*.py"))
-    assert {name for _, name in found} <= needed | _names(EXTRAS["data"] + EXTRAS["plot"])
+    optional = _names([bound for extra in OPTIONAL for bound in EXTRAS[extra]])
+    assert {name for _, name in found} <= needed | optional
     assert {name for _, name in found} >= needed, "declared but not imported"
-    # Extras are wanted by the loaders and the pictures, which say so if they are missing, and by
-    # the demo, which asks for them before it imports its own modules.
+    # Extras are wanted by the loaders, the pictures and the files for others, which say so if they
+    # are missing, and by the demo, which asks for them before it imports its own modules.
     wanting = {path.split("/")[1] for path, name in found if name not in needed}
-    assert wanting == {"_demo", "datasets", "inspection"}
+    assert wanting == {"_demo", "datasets", "inspection", "storage"}
 
 
 def test_the_oldest_versions_tested_are_the_lower_bounds():
@@ -168,7 +173,7 @@ def test_the_oldest_versions_tested_are_the_lower_bounds():
         canonicalize_name(name): Version(version)
         for name, version in re.findall(r"^([\w.-]+)==(\S+)$", text, flags=re.MULTILINE)
     }
-    tested = ("data", "plot", "storage", "onnx", "test")
+    tested = (*OPTIONAL, "test")
     bounds = [*PROJECT["dependencies"], *(bound for extra in tested for bound in EXTRAS[extra])]
     for requirement in map(Requirement, bounds):
         (bound,) = requirement.specifier
