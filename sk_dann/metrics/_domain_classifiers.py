@@ -4,6 +4,7 @@ Errors are taken in each domain apart and averaged, so domains of different size
 Everything works on dense and sparse rows.
 """
 
+import threading
 import warnings
 
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import check_array, check_random_state
 
+# liblinear draws from one generator for the whole process: threads would draw from each other's.
+_LIBLINEAR = threading.Lock()
 _GRID = tuple(np.logspace(-5, 0, 10))
 
 
@@ -252,7 +255,7 @@ def _svms(X, is_target, C, random_state):
         raise ValueError("C must hold at least one number, got none.")
     for c in C:
         svm = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=random_state)
-        with warnings.catch_warnings():
+        with _LIBLINEAR, warnings.catch_warnings():
             # One that stops early tells domains apart too, and only its errors count.
             warnings.simplefilter("ignore", ConvergenceWarning)
             svm.fit(X, is_target)

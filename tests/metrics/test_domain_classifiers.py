@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -145,3 +147,18 @@ def test_options_that_cannot_be_are_named():
     for option in ("temperature", "chunk_size"):
         with pytest.raises(ValueError, match=f"{option} must be greater than 0, got 0"):
             metrics.soft_neighborhood_density_score(rows, **{option: 0})
+
+
+def test_threads_get_the_distance_that_each_would_get_alone():
+    rng = np.random.default_rng(0)
+    # More columns than rows: solved in the dual, row by row in an order that is drawn, and not to
+    # the end, so that the order tells.
+    direction = rng.normal(size=(2, 100))
+    draw = rng.normal
+    parts = [
+        tuple(np.maximum(draw(size=(n, 2)) @ direction, 0) for n in (25, 100)) for _ in range(8)
+    ]
+    alone = [proxy_a_distance(*pair) for pair in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert list(pool.map(lambda pair: proxy_a_distance(*pair), parts)) == alone
