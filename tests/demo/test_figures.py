@@ -40,14 +40,8 @@ def test_moons_show_the_points_themselves(fitted):
 
 
 @pytest.mark.parametrize("make_figure", [feature_space_figure, moons_figure])
-def test_no_text_overlaps(make_figure, fitted):
+def test_no_text_overlaps(make_figure, fitted, texts_apart):
     figure = make_figure(DEMOS["moons"], fitted)
-    figure.canvas.draw()
     texts = [ax.title for ax in figure.axes] + figure.legends[0].get_texts()
     texts += [label for ax in figure.axes for label in (ax.xaxis.label, ax.yaxis.label)]
-    boxes = [text.get_window_extent() for text in texts if text.get_text()]
-    inside = figure.bbox
-    for i, box in enumerate(boxes):
-        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1
-        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1
-        assert box.count_overlaps(boxes[:i]) == 0
+    texts_apart(figure, texts)

@@ -53,19 +53,3 @@ def source_only(moons, make_dann):
 def without_target(moons, make_dann):
     with pytest.warns(UserWarning, match="target"):
         return make_dann().fit(*moons[:2])
-
-
-@pytest.fixture
-def texts_apart():
-    """Return a function that asserts that texts lie in the figure and on no other."""
-
-    def check(figure, texts):
-        figure.canvas.draw()
-        boxes = [text.get_window_extent() for text in texts if text.get_text()]
-        inside = figure.bbox
-        for i, box in enumerate(boxes):
-            assert inside.x0 <= box.x0 <= box.x1 <= inside.x1
-            assert inside.y0 <= box.y0 <= box.y1 <= inside.y1
-            assert box.count_overlaps(boxes[:i]) == 0
-
-    return check
