@@ -11,19 +11,16 @@ from ..exceptions import (
     UncertainSharesWarning,
     warn_user,
 )
+from ..shift._shares import collapsed_classes, share_distance
 from ..training import infer, label_log_proba
 from ._label_shift import SourceOnly, has_few_rows, read_shares
 
 # Found on the development tasks of benchmarks/no_harm.py.
-# All but the accuracies are sums over the classes of how far shares lie apart, halved.
+# All but the accuracies are total variations of class shares.
 _SHIFT = 0.1
 _DOUBTFUL_SHIFT = 0.25
 _SEPARABLE = 0.9
 _LOST_ACCURACY = 0.05
-# A class that is predicted this rarely in the target, as a part of what is expected, is gone.
-_COLLAPSED = 0.1
-# Classes that are predicted more rarely than this in the source may well be missing by chance.
-_COMMON = 0.05
 
 _MAX_ROWS = 10_000
 _MIN_TARGET_ROWS = 50
@@ -120,7 +117,7 @@ def warn_of_harm(estimator, data, seed, first_look=None):
 
 
 def _judge_shift(estimator, estimate):
-    if np.abs(estimate.target_shares - estimate.source_shares).sum() / 2 > _SHIFT:
+    if share_distance(estimate.target_shares, estimate.source_shares) > _SHIFT:
         warn_user(
             "The target seems to hold other class shares than the source: "
             f"{_compare(estimator, estimate.target_shares)}. If it does, adapting puts rows into "
@@ -133,7 +130,7 @@ def _judge_shift(estimator, estimate):
 
 def _judge_shares(estimator):
     estimate = estimator.share_estimate_
-    doubtful = np.abs(estimate.em_shares - estimate.source_shares).sum() / 2
+    doubtful = share_distance(estimate.em_shares, estimate.source_shares)
     # A reason that lies in too few rows or in scores that say nothing has an infinite error.
     is_finite = np.isfinite(estimate.standard_error).all()
     if is_finite and doubtful > _DOUBTFUL_SHIFT and (estimate.reason or estimate.at_edge):
@@ -172,7 +169,7 @@ def _judge_predictions(estimator, on_source, on_target):
         for log_proba in (on_source, on_target)
     )
     expected = expected * estimator.target_class_shares_ / estimator.class_shares_
-    gone = (found < _COLLAPSED * expected) & (expected > _COMMON)
+    gone = collapsed_classes(found, expected)
     if gone.any():
         names = ", ".join(str(name) for name in estimator.classes_[gone])
         warn_user(

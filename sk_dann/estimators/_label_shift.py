@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ..nn import SparseBatch
 from ..shift import class_shares, estimate_class_shares, no_estimate, overlap_cut
+from ..shift._shares import share_ratio
 from ..training import BatchStream, DANNNet, infer, label_log_proba, member_log_proba
 from ._assembly import count_epochs, make_net, touches_few_rows
 
@@ -320,8 +321,7 @@ def balance_domains(data, shares, near=None):
         if not weight[rows].any():  # all of it is far
             continue
         present = class_shares(data.y[rows], len(shares), weight[rows])
-        ratio = np.divide(shares, present, out=np.zeros(len(shares)), where=present > 0)
-        weight[rows] *= ratio[data.y[rows]]
+        weight[rows] *= share_ratio(shares, present)[data.y[rows]]
     return (weight / (weight.max() or 1)).astype(data.X_source.dtype)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..domains import DomainData
 from ..shift import class_shares, move_posterior
+from ..shift._shares import share_ratio
 from ..training import infer, member_log_proba
 from ._member_training import DIVERGED, as_column, by_member, without
 from ._validation import weights_of_classes
@@ -90,7 +91,6 @@ def reverse_scores(trained, reasons):
 
 def _rebalance(codes, weight, present, wanted):
     """Weight rows so that each member's predicted classes have the shares that are wanted."""
-    ratio = np.divide(wanted, present, out=np.zeros_like(wanted), where=present > 0)
-    balanced = weight * np.take_along_axis(ratio.T, codes, axis=0)
+    balanced = weight * np.take_along_axis(share_ratio(wanted, present).T, codes, axis=0)
     balanced = balanced.astype(weight.dtype)
     return balanced / np.maximum(balanced.max(axis=0), np.finfo(balanced.dtype).tiny)

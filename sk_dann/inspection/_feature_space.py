@@ -173,7 +173,7 @@ class FeatureSpaceDisplay:
         )
         before = INPUT if source_only is None else ALONE
         return cls._of_spaces(
-            {name: spaces[name] for name in (before, ADAPTED)},
+            {name: check_space(spaces[name], name) for name in (before, ADAPTED)},
             y_source[shown],
             None if y_target is None else y_target[of_target],
             domain[shown],
@@ -250,8 +250,7 @@ class FeatureSpaceDisplay:
     @classmethod
     def _of_spaces(cls, spaces, y_source, y_target, source_domain, reducer, rng):
         points, axis_labels = {}, {}
-        for name, parts in spaces.items():
-            source, target = check_space(parts, name)
+        for name, (source, target) in spaces.items():
             both, axis_labels[name] = reduce_to_plane(stack(source, target), reducer, rng)
             points[name] = both[: source.shape[0]], both[source.shape[0] :]
         return cls(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import entropy
 
+from ._signs import SEPARABLE
+
 # The domain classifier guesses: its accuracy, and its loss as a part of 2 ln 2.
 _AT_CHANCE = 0.55
-_SEPARABLE = 0.9
 # Proxy A-distance from which on a linear classifier does tell the domains apart.
 _DISTINCT = 0.5
 # Label loss at the end, as a part of what class shares alone would give.
@@ -105,7 +106,7 @@ def _domain_game(curves, signs):
     accuracy, loss = curves.get("domain_accuracy"), curves.get("domain_loss")
     if signs.domain_accuracy is None or np.isnan(accuracy).any():
         return
-    if accuracy[-1] > _SEPARABLE:
+    if accuracy[-1] > SEPARABLE:
         yield Finding(
             f"The domain classifier is right about {accuracy[-1]:.0%} of the rows to the last.",
             "The features were not made alike, so little was adapted, or at random.",

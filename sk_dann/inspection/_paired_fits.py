@@ -9,7 +9,7 @@ import os
 import re
 import warnings
 from dataclasses import dataclass
-from functools import reduce
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -172,14 +172,10 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
         delayed(_fit_pair)(os.getpid(), twins, *data, train, test, seed, view_seed)
         for (train, test), seed in zip(folds.split(np.zeros(len(y)), y), seeds, strict=True)
     )
-    with (
-        config_context(enable_metadata_routing=True, transform_output="default"),
-        warnings.catch_warnings(record=True) as caught,
-    ):
-        warnings.simplefilter("always")
-        pairs = Parallel(n_jobs=n_jobs)(jobs)
-    said = [(str(warning.message), warning.category) for warning in caught]
-    _warn_once(said + [warning for pair in pairs for warning in pair["warnings"]])
+    with config_context(enable_metadata_routing=True, transform_output="default"):
+        done, said = _with_warnings(Parallel(n_jobs=n_jobs), jobs)
+    pairs, of_workers = zip(*done, strict=True)
+    _warn_once([*said, *chain(*of_workers)])
     order = np.argsort(np.concatenate([pair["test"] for pair in pairs]))
     adapted, source_only = (
         _join([pair[side] for pair in pairs], order) for side in ("adapted", "source_only")
@@ -201,11 +197,16 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
 def _fit_pair(parent, *arguments):
     """Return what a pair shows, and the warnings of its fits if another process would have them."""
     if os.getpid() == parent:
-        return _look_at_pair(*arguments) | {"warnings": []}
+        return _look_at_pair(*arguments), []
+    return _with_warnings(_look_at_pair, *arguments)
+
+
+def _with_warnings(function, *arguments):
+    """Return what a function returns, and the messages and categories of what it warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pair = _look_at_pair(*arguments)
-    return pair | {"warnings": [(str(warning.message), warning.category) for warning in caught]}
+        returned = function(*arguments)
+    return returned, [(str(warning.message), warning.category) for warning in caught]
 
 
 def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed):
@@ -217,8 +218,8 @@ def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed
     for name, twin in zip(("adapted", "source_only"), twins, strict=True):
         fitted = _set_seeds(clone(twin), seed)
         fitted.fit(X_train, y_src[train], X_tgt=X_tgt)
-        steps, last, _ = unwrap(fitted)
-        inputs = [reduce(lambda X, step: step.transform(X), steps, X) for X in (X_test, X_seen)]
+        unwrapped = unwrap(fitted)
+        last, inputs = unwrapped.classifier, [unwrapped.inputs(X) for X in (X_test, X_seen)]
         pair[name] = _look(last, *inputs, some)
     options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
     inputs = [check_array(X, **options) for X in inputs]

@@ -10,6 +10,7 @@ _CAVEAT = (
     "No label of the target was seen. Where classes mean something else there (concept shift), "
     "nothing here shows it: label some target rows if a wrong verdict is costly."
 )
+_NOTHING = "Nothing out of the ordinary."
 _COLORS = {"adapt": "#1b7837", "do not adapt": "#b2182b", "cannot tell": "#8c6d1f"}
 _STYLE = """
 .sk-dann-report {font: 14px/1.45 system-ui, sans-serif; max-width: 46em; color: #1a1a1a;
@@ -79,9 +80,6 @@ def to_html(report):
         f"{f'<ul>{findings}</ul>' if findings else f'<p>{_NOTHING}</p>'}"
         f'<p class="small">{escape(_CAVEAT)}</p></div>'
     )
-
-
-_NOTHING = "Nothing out of the ordinary."
 
 
 def _about(report):

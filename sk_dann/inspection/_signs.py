@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..metrics import calibrated_confidence_score, importance_weighted_score, infomax_score
+from ..metrics import calibrated_confidence_score
+from ..metrics._table import compute_score
 from ..shift import ShareEstimate, class_shares, estimate_class_shares
+from ..shift._shares import collapsed_classes, share_distance
 
 # What a probability of zero counts as: about the least that float32 holds.
 _FLOOR = -87.0
 # Estimated shares that differ by less from the source's are no others: folds differ as much.
 _AS_IN_THE_SOURCE = 0.02
-# Predicted share of a class as a part of the expected one, and how much is to be expected.
-_COLLAPSED = 0.1
-_COMMON = 0.05
+# The domain classifier is right about more of the rows to the last.
+SEPARABLE = 0.9
+_SCORES = ("calibrated_confidence", "importance_weighted")
 
 
 class Comparison(NamedTuple):
@@ -65,29 +67,25 @@ class Signs:
     @property
     def collapsed(self):
         """Classes, as booleans, that next to no target row is predicted as any more."""
-        expected = self.expected_shares
-        return (self.predicted_shares.adapted < _COLLAPSED * expected) & (expected > _COMMON)
+        return collapsed_classes(self.predicted_shares.adapted, self.expected_shares)
 
     @property
     def em_shift(self):
         """How far the target's shares by EM lie from those that the network takes for granted."""
-        return differ(self.share_estimate.em_shares, self.expected_shares)
+        return share_distance(self.share_estimate.em_shares, self.expected_shares)
 
     @property
     def pull(self):
         """How much nearer adapting brings predicted shares to those taken for granted."""
-        before, after = (differ(shares, self.expected_shares) for shares in self.predicted_shares)
+        before, after = (
+            share_distance(shares, self.expected_shares) for shares in self.predicted_shares
+        )
         return before - after
 
     @property
     def loss_of_confidence(self):
         """How much less sure of the target than of the source the unadapted network is."""
         return self.source_confidence.source_only - self.target_confidence.source_only
-
-
-def differ(shares, others):
-    """Total variation of two distributions over the classes: the part that would have to move."""
-    return float(np.abs(np.asarray(shares) - others).sum() / 2)
 
 
 def read_signs(pairs):
@@ -109,28 +107,25 @@ def read_signs(pairs):
     called = Comparison(*(side.called for side in sides))
     shares = class_shares(y, n_classes)
     expected = shares if pairs.adapted.shares is None else pairs.adapted.shares
-    told = pairs.shares_are_given or differ(expected, shares) > _AS_IN_THE_SOURCE
-    # What scores take the target's shares to be.
-    for_target = Comparison(None, expected if told else None)
+    told = pairs.shares_are_given or share_distance(expected, shares) > _AS_IN_THE_SOURCE
     views = [[np.maximum(part, _FLOOR, dtype=float) for part in view] for view in pairs.views]
     gains = hits.adapted.astype(float) - hits.source_only
-    # Of what is said of a row by all pairs; each is calibrated as it is.
-    mean = Comparison(*(np.log(np.exp(each).mean(axis=0)) for each in target))
-    flat = Comparison(*(each.reshape(-1, n_classes) for each in target))
+    # What scores take the target's shares to be.
+    for_target = (None, expected if told else None)
+    scores = [
+        _score(*of_side, y, pairs.weight)
+        for of_side in zip(source, target, for_target, strict=True)
+    ]
     last = [history[-1] for history in pairs.adapted.histories if history]
     # Where λ ends at 0 the domain classifier looks on, and the features owe it nothing.
     playing = [epoch["domain_accuracy"] for epoch in last if epoch.get("lambda_adapt")]
     return Signs(
         source_accuracy=Comparison(*(float(hit.mean()) for hit in hits)),
         source_accuracy_error=float(gains.std(ddof=1) / np.sqrt(len(gains))),
-        source_confidence=_compare(calibrated_confidence_score, source, (y, y), source),
-        scores={
-            "calibrated_confidence": _compare(_confidence, source, (y, y), flat, for_target),
-            "importance_weighted": _compare(
-                importance_weighted_score, source, (y, y), (pairs.weight, pairs.weight)
-            ),
-            "infomax": _compare(_infomax, mean, for_target),
-        },
+        source_confidence=Comparison(
+            *(calibrated_confidence_score(each, y, each) for each in source)
+        ),
+        scores={name: Comparison(*(each[name] for each in scores)) for name in scores[0]},
         class_shares=shares,
         expected_shares=expected,
         predicted_shares=Comparison(
@@ -148,17 +143,20 @@ def read_signs(pairs):
     )
 
 
-def _confidence(log_proba_source, y, log_proba_target, shares):
-    return calibrated_confidence_score(log_proba_source, y, log_proba_target, target_shares=shares)
-
-
-def _infomax(log_proba_target, shares):
-    return infomax_score(log_proba_target, shares=shares)
-
-
-def _compare(score, *arguments):
-    """Return a score of both sides; each argument holds one for each."""
-    return Comparison(*(float(score(*of_side)) for of_side in zip(*arguments, strict=True)))
+def _score(log_proba_source, log_proba_target, shares, y, weight):
+    """Return the label-free scores of a side by their names."""
+    evidence = {
+        "log_proba_source": log_proba_source,
+        # What each pair says of a row counts as a row, since each is calibrated as it is.
+        "log_proba_target": log_proba_target.reshape(-1, log_proba_target.shape[-1]),
+        "y": y,
+        "weight": weight,
+        "shares": shares,
+    }
+    scores = {name: compute_score(name, evidence) for name in _SCORES}
+    # Of what all pairs together say of a row.
+    mean = np.log(np.exp(log_proba_target).mean(axis=0))
+    return scores | {"infomax": compute_score("infomax", evidence | {"log_proba_target": mean})}
 
 
 def _disagreement(called):

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from ..metrics._wrappers import unwrap
+from ..model_selection._evidence import log_proba_of
+from ..shift._shares import safe_log, share_ratio
 
 
 def source_log_proba(estimator, X):
@@ -27,11 +29,7 @@ def source_log_proba(estimator, X):
         If the target is taken to have a class of the source not at all: what the network makes of
         it is not in the predictions.
     """
-    with np.errstate(divide="ignore"):
-        if hasattr(estimator, "predict_log_proba"):
-            log_proba = estimator.predict_log_proba(X)
-        else:
-            log_proba = np.log(estimator.predict_proba(X))
+    log_proba = log_proba_of(estimator, X)
     # Sorts of features are averaged by their logarithms, and so are the moves in them.
     moves = [_move(networks) for networks in _networks(unwrap(estimator).classifier)]
     move = np.mean(moves, axis=0)
@@ -57,5 +55,4 @@ def _move(classifier):
             "above 0, or to None."
         )
     # What does not occur in the source is predicted nowhere.
-    ratio = np.divide(target, source, out=np.ones_like(target), where=source > 0)
-    return np.log(ratio)
+    return np.where(source > 0, safe_log(share_ratio(target, source)), 0.0)

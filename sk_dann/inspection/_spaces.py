@@ -1,7 +1,5 @@
 """The spaces that pictures look at: what goes into the network, and what it makes of it."""
 
-from functools import reduce
-
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array, check_random_state
@@ -108,15 +106,15 @@ def feature_spaces(estimator, X_source, X_target, source_only=None):
     for name, each in networks.items():
         check_is_fitted(each)
         _check_transforms(each, name)
-    transformers, last, _ = unwrap(estimator)
+    unwrapped = unwrap(estimator)
+    last = unwrapped.classifier
     if getattr(last, "domain_accuracy_", 0) is None:
         raise ValueError(
             f"The {type(last).__name__} was fitted without a target, so nothing is adapted: pass "
             "X_tgt or sample_domain to fit, or show it as source_only= beside one that is."
         )
     rows = X_source, X_target
-    inputs = (reduce(lambda X, step: step.transform(X), transformers, X) for X in rows)
-    spaces = {INPUT: tuple(inputs)}
+    spaces = {INPUT: tuple(map(unwrapped.inputs, rows))}
     return spaces | {name: tuple(map(each.transform, rows)) for name, each in networks.items()}
 
 

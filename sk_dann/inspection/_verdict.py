@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._signs import differ
+from ..shift._shares import share_distance
+from ._signs import SEPARABLE
 
 ADAPT, DO_NOT_ADAPT, CANNOT_TELL = "adapt", "do not adapt", "cannot tell"
 
 # Accuracy that is worth a verdict.
 _WORTH_IT = 0.01
-# The domain classifier is right about more of the rows to the last.
-_SEPARABLE = 0.9
 # Confidence lost on the way from source to target, from which on there is little left to lose.
 _LOST = 0.2
 # The adapted network is less sure by more than rounding.
@@ -91,7 +90,7 @@ def _no_difference(signs, classes):
 
 
 def _no_overlap(signs, classes):
-    if signs.domain_accuracy is None or signs.domain_accuracy <= _SEPARABLE:
+    if signs.domain_accuracy is None or signs.domain_accuracy <= SEPARABLE:
         return None
     return (
         CANNOT_TELL,
@@ -150,7 +149,7 @@ def _pulled(signs, classes):
             f"Label proportions may differ: {what}. Either the network was wrong about the target "
             f"without adaptation, or adapting puts rows into the wrong class.{lost}",
         )
-    shift = differ(before, signs.expected_shares)
+    shift = share_distance(before, signs.expected_shares)
     return (
         DO_NOT_ADAPT,
         f"Label proportions differ by {shift:.2f}, as far as can be seen: {what}. Adapting puts "
@@ -161,7 +160,7 @@ def _pulled(signs, classes):
 def _contradiction(signs, classes):
     if signs.shares_are_told or signs.em_shift <= _CONTRADICTED:
         return None
-    predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
+    predicted = share_distance(signs.predicted_shares.source_only, signs.expected_shares)
     return (
         CANNOT_TELL,
         "The estimates of the target's label proportions contradict each other: they differ from "
@@ -175,7 +174,7 @@ def _surer(signs, classes):
     if not _is_surer(signs):
         return None
     before, after = signs.target_confidence
-    predicted = differ(signs.predicted_shares.source_only, signs.expected_shares)
+    predicted = share_distance(signs.predicted_shares.source_only, signs.expected_shares)
     return (
         ADAPT,
         f"Predictions on the target become surer ({before:.2f} → {after:.2f}, calibrated) while "

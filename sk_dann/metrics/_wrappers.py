@@ -1,5 +1,6 @@
 """What pipelines and searches wrap: the classifier, and how metadata get to it."""
 
+from functools import reduce
 from typing import NamedTuple
 
 from sklearn import get_config
@@ -18,6 +19,10 @@ class Unwrapped(NamedTuple):
     transformers: list
     classifier: object
     prefix: str
+
+    def inputs(self, X):
+        """Return rows as the classifier sees them."""
+        return reduce(lambda rows, step: step.transform(rows), self.transformers, X)
 
 
 def unwrap(estimator):

@@ -1,7 +1,7 @@
 """What the scores of `sk_dann.metrics` are computed from, asked of a fitted classifier."""
 
 import warnings
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Evidence:
         self._estimator = estimator
         self._source, self._labels, self._target = X_source, labels, X_target
         # What a pipeline's last step sees can be mixed and weighted, raw text cannot.
-        self._transformers, self._last, _ = unwrap(estimator)
+        self._unwrapped = unwrap(estimator)
+        self._last = self._unwrapped.classifier
 
     def __getitem__(self, name):
         return getattr(self, name)
@@ -76,8 +77,7 @@ class Evidence:
 
     @cached_property
     def _inputs(self):
-        rows = (self._source, self._target)
-        return tuple(reduce(lambda X, each: each.transform(X), self._transformers, X) for X in rows)
+        return tuple(map(self._unwrapped.inputs, (self._source, self._target)))
 
     @property
     def X_target(self):  # noqa: N802 - the argument's name

@@ -63,9 +63,8 @@ def move_posterior(log_proba, source_shares, target_shares):
     >>> np.exp(move_posterior(np.log([[0.5, 0.5]]), [0.5, 0.5], [0.1, 0.9]))
     array([[0.1, 0.9]])
     """
-    source_shares, target_shares = np.asarray(source_shares), np.asarray(target_shares, dtype=float)
-    occurs = source_shares > 0
-    ratio = np.divide(target_shares, source_shares, out=np.zeros_like(target_shares), where=occurs)
+    target_shares = np.asarray(target_shares, dtype=float)
+    ratio = share_ratio(target_shares, np.asarray(source_shares))
     scores = np.asarray(log_proba, dtype=float) + safe_log(ratio)
     is_empty = np.isneginf(scores).all(axis=-1, keepdims=True)
     return log_softmax(np.where(is_empty, safe_log(target_shares), scores), axis=-1)
@@ -154,6 +153,35 @@ def separation(log_proba, sample_weight=None):
         return 0.0
     variance = np.average(np.square(proba - shares), axis=0, weights=sample_weight)
     return float((variance[occurs] / shares[occurs]).sum() / (occurs.sum() - 1))
+
+
+def share_ratio(wanted, present):
+    """Return how much more of each class is wanted than there is; 0 where there is none."""
+    return np.divide(wanted, present, out=np.zeros_like(wanted), where=present > 0)
+
+
+def share_distance(shares, others):
+    """Return the total variation of class shares: the part of the rows that would have to move."""
+    return float(np.abs(np.asarray(shares) - others).sum() / 2)
+
+
+def collapsed_classes(predicted, expected, *, part=0.1, common=0.05):
+    """Tell of which classes next to nothing is predicted, though they are to be expected.
+
+    Parameters
+    ----------
+    predicted, expected : ndarray of shape (C,)
+        Class shares.
+    part : float, default=0.1
+        A class is gone if it is predicted more rarely than this part of what is expected.
+    common : float, default=0.05
+        Classes that are expected more rarely may well be missing by chance.
+
+    Returns
+    -------
+    ndarray of bool of shape (C,)
+    """
+    return (predicted < part * expected) & (expected > common)
 
 
 def safe_log(shares):

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from ._calibration import calibrate, fit_calibration
 from ._checks import check_labelled, check_log_proba, check_shares
 from ._mixtures import black_box_shares
-from ._shares import class_shares, move_posterior
+from ._shares import class_shares, move_posterior, share_distance
 
 # What float32 can hold; a lone -inf on a true class would otherwise decide everything.
 _FLOOR = np.log(np.finfo(np.float32).tiny)
@@ -291,7 +291,7 @@ def label_shift_distance(log_proba_source, y, log_proba_target):
     """
     source, y, target = _both(log_proba_source, y, log_proba_target)
     shares = class_shares(y, source.shape[1])
-    return float(np.abs(shares - black_box_shares(source, y, target)).sum() / 2)
+    return share_distance(shares, black_box_shares(source, y, target))
 
 
 def _both(log_proba_source, y, log_proba_target):

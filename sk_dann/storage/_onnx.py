@@ -10,6 +10,7 @@ from torch import nn
 from .._optional import import_optional
 from ..estimators import DANNClassifier, DANNClassifierCV
 from ..nn import MemberDropout, MemberLinear
+from ..shift._shares import safe_log, share_ratio
 
 _ACTIVATIONS = {nn.Identity: "Identity", nn.Sigmoid: "Sigmoid", nn.Tanh: "Tanh", nn.ReLU: "Relu"}
 
@@ -202,12 +203,5 @@ def _log_proba(node, version, estimator, X):
         averaged = node("ReduceLogSumExp", values, np.array([0]), keepdims=0)
     if not estimator._moves_shares:
         return averaged
-    return node("Add", averaged, _log_ratio(estimator).astype(dtype))
-
-
-def _log_ratio(estimator):
-    """Return what moves log-probabilities from the source's class shares to the target's."""
-    source, target = estimator.class_shares_, estimator.target_class_shares_
-    ratio = np.divide(target, source, out=np.zeros_like(target), where=source > 0)
-    with np.errstate(divide="ignore"):
-        return np.log(ratio)
+    ratio = share_ratio(estimator.target_class_shares_, estimator.class_shares_)
+    return node("Add", averaged, safe_log(ratio).astype(dtype))
