@@ -148,7 +148,7 @@ def _are_strings(classes):
     if all(isinstance(name, str) for name in classes):
         return True
     if classes.dtype.kind in "iufb":
-        if classes[-1] > np.iinfo(np.int64).max:
+        if int(classes[-1]) > np.iinfo(np.int64).max:
             raise ValueError(
                 "ONNX labels are strings or integers of 64 bits with a sign; got the class "
                 f"{classes[-1]}. Fit with other labels, such as strings."
