@@ -21,9 +21,9 @@ from ..nn import (
     stack_members,
 )
 from ..training import (
+    BatchStream,
     DANNNet,
     EpochProgressBar,
-    SettledEarlyStopping,
     take_rows,
     to_batch,
     weight_decay_groups,
@@ -78,8 +78,6 @@ class Blueprint:
     n_source_domains : int
         0 without a target.
     n_members : int, default=1
-    is_masked : bool, default=False
-        Whether a feature extractor of the user's own does not get to see all columns.
     """
 
     estimator: BaseEstimator
@@ -87,10 +85,9 @@ class Blueprint:
     n_classes: int
     n_source_domains: int
     n_members: int = 1
-    is_masked: bool = False
 
 
-def draw_up(estimator, n_features, n_classes, n_source_domains, is_masked=False, n_members=None):
+def draw_up(estimator, n_features, n_classes, n_source_domains, n_members=None):
     """Draw up the blueprint of an estimator's net; as many members as it says if None."""
     plain = type(estimator)(**estimator.get_params(deep=False))
     # As they are now: subclasses set some themselves, and need not take all of them.
@@ -104,7 +101,6 @@ def draw_up(estimator, n_features, n_classes, n_source_domains, is_masked=False,
         n_classes,
         n_source_domains,
         estimator.n_estimators if n_members is None else n_members,
-        is_masked and estimator.feature_extractor is not None,
     )
 
 
@@ -137,7 +133,6 @@ def make_net(estimator, data, active, seed, dtype, device, *, callbacks, n_membe
         data.X_source.shape[1],
         len(estimator.classes_),
         0 if data.X_target is None else data.n_source_domains,
-        not active.all(),
         1 if members is not None else n_members,
     )
     rows = take_rows(data.X_source, data.source_rows[:2])
@@ -170,8 +165,7 @@ def outline_network(blueprint, seed, dtype):
     -------
     DANNNetwork
     """
-    active = torch.ones(blueprint.n_features, dtype=torch.bool) if blueprint.is_masked else None
-    return _make_network(blueprint, seed, dtype, active, outline=True)
+    return _make_network(blueprint, seed, dtype, outline=True)
 
 
 def remake_net(network, weights, blueprint, seed, dtype):
@@ -241,6 +235,59 @@ def _wrap(network, blueprint, seed, dtype, device, callbacks, members=None):
     return net
 
 
+def find_active_columns(estimator, data):
+    """Tell which columns something can be learned about.
+
+    Those that are constant in the source cannot be learned from labels, and are noise on the
+    target. A feature extractor of the user's own sees the data as they are: there the column may
+    be a mask, or a token that has another meaning than zero.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+    data : DomainData
+
+    Returns
+    -------
+    ndarray of bool of shape (n_features,)
+    """
+    if estimator.feature_extractor is not None:
+        return np.ones(data.X_source.shape[1], dtype=bool)
+    return ~data.constant_source_columns()
+
+
+def make_stream(estimator, data, active, seed, dtype, device):
+    """Make the stream of batches that the net of an estimator is trained on.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier
+    data : DomainData
+    active : ndarray of bool of shape (n_features,)
+        By :func:`find_active_columns`.
+    seed : int
+    dtype : torch.dtype
+    device : torch.device
+
+    Returns
+    -------
+    BatchStream
+    """
+    modules = estimator.feature_extractor, estimator.label_predictor, estimator.domain_classifier
+    has_own_modules = any(module is not None for module in modules)
+    return BatchStream(
+        data,
+        estimator.batch_size,
+        seed,
+        device,
+        dtype,
+        blank=np.flatnonzero(~active),
+        compact=touches_few_rows(estimator, data),
+        # Batch normalisation needs two.
+        min_step=2 if has_own_modules else 1,
+    )
+
+
 def touches_few_rows(estimator, data):
     """Tell whether steps are to update only the touched rows of the first layer's weights.
 
@@ -280,7 +327,7 @@ def _check_callback(callback, estimator):
         )
 
 
-def _make_network(blueprint, seed, dtype, active_inputs, example=None, outline=False):
+def _make_network(blueprint, seed, dtype, active_inputs=None, example=None, outline=False):
     estimator = blueprint.estimator
     sizes = {
         name: check_layer_sizes(getattr(estimator, name), name, min_layers)
@@ -333,16 +380,13 @@ def _solver_params(estimator, param_groups):
     return params
 
 
-def make_callbacks(estimator, data, validation):
+def make_callbacks(estimator, data):
     """List the user's callbacks and those that parameters stand for, in skorch's form."""
     callbacks = list(estimator.callbacks or [])
     for callback in callbacks:
         _check_callback(callback, estimator)
     if estimator.verbose:
         callbacks.append(("sk_dann_progress_bar", EpochProgressBar()))
-    if validation is not None:
-        stopping = SettledEarlyStopping(estimator.n_iter_no_change, estimator.tol)
-        callbacks.append(("sk_dann_early_stopping", stopping))
     if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
         told = ScikitLearnCallbacks(
             estimator,

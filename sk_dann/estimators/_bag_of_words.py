@@ -1,6 +1,5 @@
 """`BagOfWordsDANNClassifier`: the recipe for counts of words, as one estimator."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -15,7 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import NoTargetWarning
+from .._fitting import all_or_nothing
+from ..exceptions import NoTargetWarning, collected_warnings
 from ..nn import InformationMaximization, MinimumClassConfusion
 from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 from ._classifier import DANNClassifier
@@ -124,6 +124,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing(keeps="pipelines_")
     def fit(self, X, y, X_tgt=None, *, sample_domain=None):
         """Train on labelled source rows and unlabelled target rows.
 
@@ -168,17 +169,16 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
             labels[np.asarray(domain) > 0] = data.y
         self.classes_, _ = encode_classes(data.y)
         rng = check_random_state(self.random_state)
-        self.pipelines_ = {}
+        pipelines = {}
         try:
             for name, steps in self._features().items():
-                self.pipelines_[name] = self._assemble(steps, rng.randint(2**31 - 1))
-                self._train(self.pipelines_[name], rows, labels, domain)
-        except BaseException:
+                pipelines[name] = self._assemble(steps, rng.randint(2**31 - 1))
+                self._train(pipelines[name], rows, labels, domain)
+        finally:
             # After Ctrl-C too: what has been learned by then can be used.
-            self.pipelines_ = {k: p for k, p in self.pipelines_.items() if _has_learned(p[-1])}
-            if not self.pipelines_:
-                del self.pipelines_
-            raise
+            learned = {name: p for name, p in pipelines.items() if _has_learned(p[-1])}
+            if learned:
+                self.pipelines_ = learned
         return self
 
     def _features(self):
@@ -211,12 +211,10 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
     def _train(self, pipeline, rows, labels, domain):
         with _own_settings():
             if domain is not None:
-                # Stacked, nothing is said a second time. Filters are left alone: fits in other
-                # threads change the same ones, and may restore these.
+                # Stacked, nothing is said a second time.
                 pipeline.fit(rows, labels, sample_domain=domain)
                 return
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NoTargetWarning)  # given already
+            with collected_warnings(NoTargetWarning):  # given already
                 pipeline.fit(rows, labels)
 
     def predict_log_proba(self, X):

@@ -15,10 +15,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._fitting import all_or_nothing
 from ..exceptions import warn_user
 from ..shift import class_shares, move_posterior
 from ..training import (
-    BatchStream,
+    EarlyStopping,
     domain_log_proba_of,
     infer,
     label_log_proba,
@@ -31,9 +32,10 @@ from ._assembly import (
     LR_SCHEDULES,
     SOLVERS,
     count_epochs,
+    find_active_columns,
     make_callbacks,
     make_net,
-    touches_few_rows,
+    make_stream,
 )
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._guard import FirstLook, warn_of_harm
@@ -366,6 +368,7 @@ class DANNClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing(keeps="net_")
     def fit(
         self,
         X,
@@ -453,8 +456,8 @@ class DANNClassifier(
     def _train(self, data, validation, seed, last):
         device = resolve_device(self.device)
         dtype = network_dtype(data.X_source.dtype, device)
-        active = ~data.constant_source_columns()
-        callbacks = make_callbacks(self, data, validation)
+        active = find_active_columns(self, data)
+        callbacks = make_callbacks(self, data)
         adapts = data.X_target is not None and (
             self.lambda_adapt > 0 or any(term.weight > 0 for term in check_terms(self.terms))
         )
@@ -466,29 +469,28 @@ class DANNClassifier(
         if last is not None:
             net.continue_from(last)
         self.n_source_domains_ = data.n_source_domains
-        self.net_ = net
-        try:
-            if last is None:
-                self._settle_shares(data, active, seed, dtype, device)
-            net.set_class_shares(self.class_shares_, self.target_class_shares_)
-            balanced = data
-            if self._moves_shares or self._near_rows is not None:
-                weight = balance_domains(data, self.target_class_shares_, self._near_rows)
-                balanced = data.with_labels(data.y, data.label_weight, weight)
-            blank, compact = np.flatnonzero(~active), touches_few_rows(self, data)
-            stream = BatchStream(
-                balanced, self.batch_size, seed, device, dtype, blank=blank, compact=compact
+        if last is None:
+            self._settle_shares(data, active, seed, dtype, device)
+        net.set_class_shares(self.class_shares_, self.target_class_shares_)
+        balanced = data
+        if self._moves_shares or self._near_rows is not None:
+            weight = balance_domains(data, self.target_class_shares_, self._near_rows)
+            balanced = data.with_labels(data.y, data.label_weight, weight)
+        stream = make_stream(self, balanced, active, seed, dtype, device)
+        n_epochs = count_epochs(self.max_iter, len(stream))
+        if len(net.history) >= n_epochs:
+            warn_user(
+                f"warm_start=True and {len(net.history)} epochs are done already: "
+                f"max_iter={self.max_iter!r} leaves nothing to train. Raise it."
             )
-            n_epochs = count_epochs(self.max_iter, len(stream))
-            if len(net.history) >= n_epochs:
-                warn_user(
-                    f"warm_start=True and {len(net.history)} epochs are done already: "
-                    f"max_iter={self.max_iter!r} leaves nothing to train. Raise it."
-                )
-            net.train(stream, n_epochs, validation)
+        early_stopping = None
+        if validation is not None:
+            early_stopping = EarlyStopping(validation, self.n_iter_no_change, self.tol)
+        try:
+            net.train(stream, n_epochs, early_stopping)
         finally:
             # After Ctrl-C too: what has been learned by then can be used.
-            self._read_history(with_target=data.X_target is not None)
+            self._keep(net, with_target=data.X_target is not None)
         if adapts:
             warn_of_harm(self, data, seed, first_look)
 
@@ -505,14 +507,17 @@ class DANNClassifier(
             )
             self.target_class_shares_ = self.share_estimate_.target_shares
 
-    def _read_history(self, with_target):
-        self.history_ = epochs = self.net_.history
+    def _keep(self, net, with_target):
+        """Learn what a net has learned."""
+        self.history_ = epochs = net.history
         self.n_iter_ = len(epochs)
         self.loss_curve_ = [record["label_loss"] for record in epochs]
         self.domain_loss_curve_ = [record["domain_loss"] for record in epochs if with_target]
         self.domain_accuracy_ = epochs[-1]["domain_accuracy"] if with_target and epochs else None
         scores = [record["valid_acc"] for record in epochs if "valid_acc" in record]
         self.validation_scores_ = scores or None
+        # The last, see all_or_nothing.
+        self.net_ = net
 
     def _infer(self, X, read):
         check_is_fitted(self, "net_")

@@ -1,6 +1,5 @@
 """`DANNClassifierCV`: hyper-parameters chosen without target labels."""
 
-import warnings
 from dataclasses import replace
 from numbers import Integral
 
@@ -17,10 +16,16 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
+from .._fitting import all_or_nothing
+from .._parallel import run_all
+from ..exceptions import (
+    NoTargetWarning,
+    UntransformedTargetWarning,
+    collected_warnings,
+    warn_user,
+)
 from ..metrics._table import options_of
 from ..model_selection import DomainScorer, get_scorer_names
 from ..model_selection._scorers import ORACLE
@@ -223,6 +228,7 @@ class DANNClassifierCV(
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing(keeps="best_estimator_")
     def fit(self, X, y, X_tgt=None, *, sample_domain=None, sample_weight=None):
         """Choose hyper-parameters, and train with them on all rows.
 
@@ -267,8 +273,7 @@ class DANNClassifierCV(
         rng = check_random_state(self.random_state)
         seed, *seeds = (int(s) for s in rng.randint(2**31 - 1, size=1 + self.n_seeds))
         data = estimator._read_data(X, y, X_tgt, sample_domain, sample_weight)
-        for name in ("best_params_", "best_estimator_"):  # of other columns, if this is interrupted
-            vars(self).pop(name, None)
+        vars(self).pop("best_estimator_", None)  # with refit=False there is none
         self._take_over(estimator)
         if data.X_target is None:
             self.lambdas_, self.scorers_ = np.zeros(1), [DomainScorer("importance_weighted")]
@@ -279,12 +284,10 @@ class DANNClassifierCV(
         by_seed = [each.transpose(2, 0, 1).ravel() for each in grid]
         candidates = MemberParams([int(s) for s in by_seed[2]], *by_seed[:2])
         tasks = (
-            delayed(_score_combination)(
-                estimator, params, data, sample_weight, folds, candidates, scorers, seed
-            )
+            (estimator, params, data, sample_weight, folds, candidates, scorers, seed)
             for params in combinations
         )
-        found = Parallel(n_jobs=self.n_jobs)(tasks)
+        found = run_all(_score_combination, tasks, self.n_jobs)
         shape = len(scorers), len(seeds), len(self.lambdas_), len(self.alphas_), len(folds)
         scores = np.stack([own.reshape(shape) for own, _ in found], axis=1)
         _report([reason for _, reasons in found for reason in reasons], scores)
@@ -295,13 +298,14 @@ class DANNClassifierCV(
         if self.refit:
             best = estimator.set_params(**self.best_params_, random_state=seeds[0])
             metadata = {"sample_domain": sample_domain, "sample_weight": sample_weight}
-            with warnings.catch_warnings():
+            try:
                 # What was said of the data already.
-                for category in (NoTargetWarning, UntransformedTargetWarning):
-                    warnings.simplefilter("ignore", category)
-                # Known before it is trained: after Ctrl-C, what it has learned can be used.
-                self.best_estimator_ = best
-                best.fit(X, y, X_tgt, **metadata)
+                with collected_warnings(NoTargetWarning, UntransformedTargetWarning):
+                    best.fit(X, y, X_tgt, **metadata)
+            finally:
+                # After Ctrl-C too: what it has learned can be used.
+                if hasattr(best, "net_"):
+                    self.best_estimator_ = best
         return self
 
     def _take_over(self, estimator):

@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..nn import SparseBatch
+from ..nn import Members, SparseBatch
 from ..shift import class_shares, estimate_class_shares, no_estimate, overlap_cut
 from ..shift._shares import share_ratio
-from ..training import BatchStream, DANNNet, infer, label_log_proba, member_log_proba
-from ._assembly import count_epochs, make_net, touches_few_rows
+from ..training import DANNNet, infer, label_log_proba, member_log_proba
+from ._assembly import count_epochs, make_net, make_stream
 
 # Folds of the source rows; a network is trained on the others' rows for each.
 _N_FOLDS = 3
@@ -49,6 +49,11 @@ class SourceOnly:
     def dtype(self):
         """What the networks compute in."""
         return next(self.net.module_.parameters()).dtype
+
+    @property
+    def has_own_extractor(self):
+        """Whether the features are made by modules of the user's, to whom half a row is no row."""
+        return isinstance(self.net.module_.feature_extractor, Members)
 
     def out_of_fold(self, data, rows, look=None):
         """Log-probabilities of source rows' classes, by the network that does not know them."""
@@ -150,15 +155,7 @@ def train_source_only(estimator, data, active, seed, dtype, device):
     if data.label_weight is not None:
         weight *= data.label_weight[:, None]
     source = data.without_target(weight)
-    stream = BatchStream(
-        source,
-        estimator.batch_size,
-        seed,
-        device,
-        dtype,
-        blank=np.flatnonzero(~active),
-        compact=touches_few_rows(estimator, source),
-    )
+    stream = make_stream(estimator, source, active, seed, dtype, device)
     net = make_net(estimator, source, active, seed, dtype, device, callbacks=[], n_members=_N_FOLDS)
     n_epochs = max(1, round(_EPOCHS * count_epochs(estimator.max_iter, len(stream))))
     net.train(stream, n_epochs)
@@ -235,19 +232,21 @@ def read_shares(source_only, data, shares, seed, near=None, n_splits=_N_SPLITS):
     if near is not None:
         # Far from the target, scores may mean something else.
         weight = balance_domains(data, shares, near)[source]
+    halves = ()
+    if not source_only.has_own_extractor:
+        halves = halve_columns(data, rng, source_only.dtype, source_only.net.device, n_splits)
+    views = (
+        (
+            source_only.out_of_fold(data, few_source, half),
+            source_only.on_target_by_turns(data, few_target, half),
+        )
+        for half in halves
+    )
     estimate = estimate_class_shares(
         log_proba,
         data.y[source],
         source_only.on_target(data, target),
-        views=(
-            (
-                source_only.out_of_fold(data, few_source, half),
-                source_only.on_target_by_turns(data, few_target, half),
-            )
-            for half in halve_columns(
-                data, rng, source_only.dtype, source_only.net.device, n_splits
-            )
-        ),
+        views=views,
         view_rows=np.arange(len(few_source)),
         # Class weights are a matter of the decision; calibration takes them out of the scores.
         sample_weight=weight,

@@ -14,14 +14,13 @@ import torch
 from ..domains import DomainData
 from ..metrics import importance_weights
 from ..training import (
-    BatchStream,
-    MemberEarlyStopping,
+    EarlyStopping,
     MemberValidationRows,
     network_dtype,
     resolve_device,
     take_rows,
 )
-from ._assembly import count_epochs, make_net, touches_few_rows
+from ._assembly import count_epochs, find_active_columns, make_net, make_stream
 from ._validation import draw_held_out
 
 # Of the members that are trained side by side.
@@ -65,7 +64,7 @@ class Training:
         """
         device = resolve_device(estimator.device)
         dtype = network_dtype(data.X_source.dtype, device)
-        active = ~data.constant_source_columns()
+        active = find_active_columns(estimator, data)
         estimator._settle_shares(data, active, seed, dtype, device)
         return cls(estimator, data, folds, seed, active, dtype, device)
 
@@ -82,11 +81,12 @@ class Training:
         """For early stopping, positions of source rows kept out of each fold's training."""
         if not self.estimator.early_stopping:
             return None
-        fraction = self.estimator.validation_fraction
-        return [
-            fold.train[draw_held_out(self.data.keep_source(fold.train), fraction, self.seed)[1]]
-            for fold in self.folds
-        ]
+        held_out = []
+        for fold in self.folds:
+            trained_on = self.data.keep_source(fold.train)
+            _, drawn = draw_held_out(trained_on, self.estimator.validation_fraction, self.seed)
+            held_out.append(fold.train[drawn])
+        return held_out if any(map(len, held_out)) else None
 
     @cached_property
     def held_out_target(self):
@@ -147,10 +147,8 @@ class Training:
         DANNNet
         """
         estimator = self.estimator
-        callbacks, validation = [], None
+        early_stopping = None
         if held_out is not None:
-            stopping = MemberEarlyStopping(estimator.n_iter_no_change, estimator.tol)
-            callbacks.append(("sk_dann_early_stopping", stopping))
             rows = np.unique(np.concatenate(held_out))
             counted = np.stack([np.isin(rows, own) for own in held_out], axis=1).astype(float)
             if weight is not None:
@@ -159,15 +157,8 @@ class Training:
             validation = MemberValidationRows(
                 data.X_source, data.source_rows[rows], y[rows], counted
             )
-        stream = BatchStream(
-            data,
-            estimator.batch_size,
-            self.seed,
-            self.device,
-            self.dtype,
-            blank=np.flatnonzero(~self.active),
-            compact=touches_few_rows(estimator, data),
-        )
+            early_stopping = EarlyStopping(validation, estimator.n_iter_no_change, estimator.tol)
+        stream = make_stream(estimator, data, self.active, self.seed, self.dtype, self.device)
         net = make_net(
             estimator,
             data,
@@ -175,13 +166,13 @@ class Training:
             None,
             self.dtype,
             self.device,
-            callbacks=callbacks,
+            callbacks=[],
             members=members,
         )
         net.set_class_shares(*(shares or (estimator.class_shares_, estimator.target_class_shares_)))
         if start is not None:
             net.start_from(start)
-        net.train(stream, count_epochs(estimator.max_iter, len(stream)), validation)
+        net.train(stream, count_epochs(estimator.max_iter, len(stream)), early_stopping)
         net.optimizer_.state.clear()  # only predictions are going to be asked for
         return net
 

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -238,25 +238,45 @@ def weights_of_classes(class_weight, classes, codes, row_weight):
 def draw_held_out(data, fraction, random_state):
     """Draw a share of the source rows, stratified by class and source domain.
 
+    Where there are too few rows for that share of every stratum, one row is drawn from each
+    stratum that has another one to learn from.
+
     Returns
     -------
     kept, held_out : ndarray of int
-        Positions among the source rows.
+        Positions among the source rows. None are held out, with a warning, if no stratum has two.
     """
     strata = np.stack([data.y, data.source_domain], axis=1)
+    positions = np.arange(len(data.y))
+    n_strata = len(np.unique(strata, axis=0))
     try:
         kept, held_out = train_test_split(
-            np.arange(len(data.y)), test_size=fraction, stratify=strata, random_state=random_state
+            positions, test_size=fraction, stratify=strata, random_state=random_state
         )
-        if len(np.unique(strata[kept], axis=0)) < len(np.unique(strata, axis=0)):
-            raise ValueError("too few rows would be left to learn from.")
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True holds out validation_fraction={fraction} of the "
-            f"{len(data.y)} source rows, with rows of every class (and source domain) on both "
-            f"sides, and cannot: {error} Pass X_val and y_val, or set early_stopping=False."
-        ) from error
-    return kept, held_out
+        has_all_strata = len(np.unique(strata[kept], axis=0)) == n_strata
+    except ValueError:
+        has_all_strata = False
+    if has_all_strata:
+        return kept, held_out
+    held_out = _draw_one_of_each(strata, random_state)
+    if not len(held_out):
+        warn_user(
+            "early_stopping=True needs samples to validate on, but no class has two source "
+            f"samples among {len(data.y)}: training goes on to max_iter. Pass X_val and y_val, or "
+            "set early_stopping=False."
+        )
+    return np.setdiff1d(positions, held_out), held_out
+
+
+def _draw_one_of_each(strata, random_state):
+    """Draw a position from each stratum that holds at least two."""
+    rng = check_random_state(random_state)
+    drawn = []
+    for stratum in np.unique(strata, axis=0):
+        positions = np.flatnonzero((strata == stratum).all(axis=1))
+        if len(positions) > 1:
+            drawn.append(rng.choice(positions))
+    return np.array(drawn, dtype=np.intp)
 
 
 def hold_out(data, fraction, random_state):
@@ -266,9 +286,12 @@ def hold_out(data, fraction, random_state):
     -------
     data : DomainData
         The rest.
-    validation : ValidationRows
+    validation : ValidationRows or None
+        None if no rows can be held out.
     """
     kept, held_out = draw_held_out(data, fraction, random_state)
+    if not len(held_out):
+        return data, None
     weight = None if data.domain_weight is None else data.domain_weight[held_out]
     if weight is not None and not weight.sum() > 0:
         weight = None

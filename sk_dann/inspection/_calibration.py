@@ -1,7 +1,5 @@
 """`SourceCalibrationDisplay`: whether probabilities are right, where labels can tell."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.calibration import CalibrationDisplay
@@ -10,7 +8,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from ..domains import select_labels, split_sample_domain
-from ..exceptions import AdaptationWarning
+from ..exceptions import AdaptationWarning, collected_warnings
 from ..metrics._wrappers import name_for_fit, unwrap
 from ..model_selection import SourceKFold
 from ._plotting import check_matplotlib
@@ -164,9 +162,8 @@ def _held_out_proba(estimator, X, y, X_tgt, sample_domain, cv):
     proba = np.zeros((_num_samples(X), len(classes)))
     for train, test in folds:
         fitted = clone(estimator)
-        with warnings.catch_warnings():
-            # Whether adapting does harm is for the fit on all rows to say.
-            warnings.simplefilter("ignore", AdaptationWarning)
+        # Whether adapting does harm is for the fit on all rows to say.
+        with collected_warnings(AdaptationWarning):
             fitted.fit(_safe_indexing(X, train), select_labels(y, train), **metadata(train))
         columns = np.searchsorted(classes, fitted.classes_)
         proba[test[:, None], columns] = np.exp(source_log_proba(fitted, _safe_indexing(X, test)))

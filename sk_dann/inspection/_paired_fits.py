@@ -5,9 +5,7 @@ say how well the source is still known, and how much hangs on the seed. Shapes: 
 m target rows, C classes, S pairs.
 """
 
-import os
 import re
-import warnings
 from dataclasses import dataclass
 from itertools import chain
 from numbers import Real
@@ -19,12 +17,12 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
-from ..exceptions import AdaptationWarning, warn_user
+from .._parallel import run_all
+from ..exceptions import AdaptationWarning, collected_warnings, warn_user
 from ..metrics import importance_weights, proxy_a_distance
-from ..metrics._wrappers import unwrap
+from ..metrics._wrappers import framed_like, unwrap
 from ._source_shares import source_log_proba
 
 # Of a domain; more tell shares and distances no better.
@@ -36,9 +34,6 @@ _SVM_GRID = (1e-4, 1e-2, 1.0)
 # A pair shows the source-only network so many halves of the columns, two and two.
 _N_SPLITS = 3
 _MIN_COLUMNS = 4
-# What nobody can do anything about: halves of the columns have no names, and threads undo what the
-# distances silence.
-_OWN_WARNINGS = re.compile("valid feature names|Liblinear failed to converge")
 # Parameters of searches, which would choose λ anew.
 _OF_SEARCHES = ("lambdas", "param_grid", "param_distributions")
 
@@ -169,13 +164,13 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
     view_seed, *seeds = random_state.randint(2**31 - 1, size=n_splits + 1)
     data = X_src, y_src, X_tgt, rows
     jobs = (
-        delayed(_fit_pair)(os.getpid(), twins, *data, train, test, seed, view_seed)
+        (twins, *data, train, test, seed, view_seed)
         for (train, test), seed in zip(folds.split(np.zeros(len(y)), y), seeds, strict=True)
     )
     with config_context(enable_metadata_routing=True, transform_output="default"):
-        done, said = _with_warnings(Parallel(n_jobs=n_jobs), jobs)
-    pairs, of_workers = zip(*done, strict=True)
-    _warn_once([*said, *chain(*of_workers)])
+        done = run_all(_fit_pair, jobs, n_jobs)
+    pairs, said = zip(*done, strict=True)
+    _warn_once(chain(*said))
     order = np.argsort(np.concatenate([pair["test"] for pair in pairs]))
     adapted, source_only = (
         _join([pair[side] for pair in pairs], order) for side in ("adapted", "source_only")
@@ -194,19 +189,11 @@ def fit_pairs(estimator, X_src, y_src, X_tgt, n_splits, random_state, n_jobs):
     )
 
 
-def _fit_pair(parent, *arguments):
-    """Return what a pair shows, and the warnings of its fits if another process would have them."""
-    if os.getpid() == parent:
-        return _look_at_pair(*arguments), []
-    return _with_warnings(_look_at_pair, *arguments)
-
-
-def _with_warnings(function, *arguments):
-    """Return what a function returns, and the messages and categories of what it warned of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        returned = function(*arguments)
-    return returned, [(str(warning.message), warning.category) for warning in caught]
+def _fit_pair(*arguments):
+    """Return what a pair shows, and the messages and categories of what its fits warn of."""
+    with collected_warnings() as said:
+        pair = _look_at_pair(*arguments)
+    return pair, said
 
 
 def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed):
@@ -222,11 +209,11 @@ def _look_at_pair(twins, X_src, y_src, X_tgt, rows, train, test, seed, view_seed
         last, inputs = unwrapped.classifier, [unwrapped.inputs(X) for X in (X_test, X_seen)]
         pair[name] = _look(last, *inputs, some)
     options = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-    inputs = [check_array(X, **options) for X in inputs]
+    frame, inputs = inputs[0], [check_array(X, **options) for X in inputs]
     pair["distance"] = _distance(inputs, some)
     pair["weight"] = importance_weights(*inputs)
     # The same halves in each pair, which makes them one view.
-    pair["views"] = list(_half_views(last, *inputs, np.random.default_rng(view_seed)))
+    pair["views"] = list(_half_views(last, frame, *inputs, np.random.default_rng(view_seed)))
     pair["n_columns"] = inputs[0].shape[1]
     return pair
 
@@ -280,7 +267,7 @@ def _distance(parts, rows):
     return proxy_a_distance(*(X[r] for X, r in zip(parts, rows, strict=True)), C=_SVM_GRID)
 
 
-def _half_views(classifier, X_source, X_target, rng):
+def _half_views(classifier, frame, X_source, X_target, rng):
     """Yield log-probabilities of both domains' rows by halves of the columns."""
     n_columns = X_source.shape[1]
     if n_columns < _MIN_COLUMNS:
@@ -290,7 +277,8 @@ def _half_views(classifier, X_source, X_target, rng):
     for _ in range(_N_SPLITS):
         first = rng.permutation(n_columns) < n_columns // 2
         for shown in (first, ~first):
-            yield [classifier.predict_log_proba(_show(X, shown, mean)) for X in parts]
+            shown_rows = [framed_like(frame, _show(X, shown, mean)) for X in parts]
+            yield [classifier.predict_log_proba(rows) for rows in shown_rows]
 
 
 def _show(X, shown, mean):
@@ -303,7 +291,7 @@ def _show(X, shown, mean):
 def _warn_once(said):
     """Pass on what the fits warned of, each once, but for what the report says better."""
     for message, category in dict.fromkeys(said):
-        if not issubclass(category, AdaptationWarning) and not _OWN_WARNINGS.search(message):
+        if not issubclass(category, AdaptationWarning):
             warn_user(message, category)
 
 

@@ -1,13 +1,11 @@
 """Reverse validation: predicting the source back from the predictions on the target."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 
 from ..domains import held_out_domains
-from ..exceptions import AdaptationWarning
+from ..exceptions import AdaptationWarning, collected_warnings
 from ._wrappers import name_for_fit
 
 
@@ -72,9 +70,8 @@ def reverse_validation_score(estimator, X, y, X_tgt=None, *, sample_domain=None)
         return float(np.mean(labels == predicted[0]))
     reverse = _turn_shares(clone(estimator), predicted, labels)
     metadata = name_for_fit(estimator, "X_tgt" if sample_domain is None else "sample_domain")
-    with warnings.catch_warnings():
-        # That the way back does harm is for the score to say.
-        warnings.simplefilter("ignore", AdaptationWarning)
+    # That the way back does harm is for the score to say.
+    with collected_warnings(AdaptationWarning):
         if metadata is None:
             reverse.fit(X_target, predicted)
         elif sample_domain is None:

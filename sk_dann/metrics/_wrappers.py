@@ -72,3 +72,24 @@ def name_for_fit(estimator, name):
         return prefix + name if is_parameter else None
     is_routed = get_routing_for_object(estimator).consumes("fit", [name])
     return name if is_routed and (is_parameter or name != "sample_domain") else None
+
+
+def framed_like(frame, values):
+    """Give values the column names of a data frame, which a classifier fitted to frames wants.
+
+    Parameters
+    ----------
+    frame : data frame, array or sparse matrix of shape (m, d)
+    values : ndarray or sparse matrix of shape (n, d)
+
+    Returns
+    -------
+    data frame, ndarray or sparse matrix of shape (n, d)
+        A frame if the first is one of pandas or polars.
+    """
+    if not hasattr(frame, "columns"):
+        return values
+    make_frame, columns = type(frame), list(frame.columns)
+    if hasattr(frame, "iloc"):
+        return make_frame(values, columns=columns)
+    return make_frame(values, schema=columns)

@@ -1,12 +1,11 @@
 """What the scores of `sk_dann.metrics` are computed from, asked of a fitted classifier."""
 
-import warnings
 from functools import cached_property
 
 import numpy as np
 
 from ..metrics import importance_weights
-from ..metrics._wrappers import unwrap
+from ..metrics._wrappers import framed_like, unwrap
 
 
 class Evidence:
@@ -85,10 +84,9 @@ class Evidence:
         return self._inputs[1]
 
     def predict_log_proba(self, X):
-        """Ask the last step about such rows, whatever the names of their columns."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-            return self._of_all_classes(log_proba_of(self._last, X))
+        """Ask the last step about such rows."""
+        rows = framed_like(self.X_target, X)
+        return self._of_all_classes(log_proba_of(self._last, rows))
 
     @property
     def weight(self):

@@ -8,7 +8,7 @@ from ._closed_form import ClosedFormStep
 from ._conditioning import MultilinearMap, RandomizedMap
 from ._criterion import DANNLoss, LossTerms
 from ._gradient_reversal import GradientReversal, gradient_reversal
-from ._layers import InputMask, MemberDropout, MemberLinear, member_mlp
+from ._layers import MemberDropout, MemberLinear, member_mlp
 from ._losses import average_members, domain_log_proba, domain_loss, label_loss
 from ._members import Members
 from ._network import DANNNetwork, NetworkOutput, make_network
@@ -44,7 +44,6 @@ __all__ = [
     "DANNNetwork",
     "GradientReversal",
     "InformationMaximization",
-    "InputMask",
     "LossTerms",
     "MemberDropout",
     "MemberGenerators",

@@ -102,34 +102,6 @@ class MemberLinear(nn.Module):
         return f"{in_features}, {out_features}, n_members={n_members}"
 
 
-class InputMask(nn.Module):
-    """Sets inputs to zero that nothing can be learned about.
-
-    Parameters
-    ----------
-    active : Tensor of bool of shape (d,)
-        False where the input is to be zero.
-
-    Notes
-    -----
-    *Shape*: input and output (n, d), dense or `SparseBatch`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sk_dann.nn import InputMask
-    >>> InputMask(torch.tensor([True, False]))(torch.ones(1, 2))
-    tensor([[1., 0.]])
-    """
-
-    def __init__(self, active: Tensor):
-        super().__init__()
-        self.register_buffer("active", active)
-
-    def forward(self, x: Tensor | SparseBatch) -> Tensor | SparseBatch:
-        return x.mask_columns(self.active) if isinstance(x, SparseBatch) else x * self.active
-
-
 class MemberDropout(nn.Module):
     """Dropout with one mask a step, shared by all rows; each member has a mask of its own.
 

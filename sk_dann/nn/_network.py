@@ -1,6 +1,8 @@
 """The domain-adversarial network: features, label predictor, domain classifier."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 
 from ._conditioning import ConditioningMap, make_conditioning
 from ._gradient_reversal import gradient_reversal
-from ._layers import InputMask, member_mlp
+from ._layers import member_mlp
 from ._members import Members
 from ._random import isolated_random_state
 from ._sparse import SparseBatch
@@ -162,8 +164,8 @@ def make_network(
         Outputs of `RandomizedMap`.
     active_inputs : Tensor of bool of shape (n_features,), default=None
         Marks with False the inputs that count for nothing; all count if None. The perceptron's
-        weights of these start at zero, and stay there if training sees zeros in these columns;
-        a feature extractor of your own gets an `InputMask` in front.
+        weights of these start at zero, and stay there if training sees zeros in these columns.
+        A feature extractor of your own sees them all.
     example : Tensor or SparseBatch of shape (n, n_features), default=None
         Rows to try modules of your own on; zeros if None.
     generator : torch.Generator, default=None
@@ -238,12 +240,18 @@ def make_network(
                 hidden = hidden.new_zeros(*hidden.shape[:2], n_hidden)
             sizes = (n_hidden, *domain_hidden_layer_sizes, n_logits)
             domains, _ = part("domain_classifier", domain_classifier, sizes, hidden, n_logits)
-        if active_inputs is not None:
-            if feature_extractor is None:
-                features[0].weight *= active_inputs[:, None]
-            else:
-                features = nn.Sequential(InputMask(active_inputs), features)
+        if active_inputs is not None and feature_extractor is None:
+            features[0].weight *= active_inputs[:, None]
     return DANNNetwork(features, labels, domains, joined)
+
+
+def name_of_module(module: type[nn.Module] | nn.Module | Callable[[], nn.Module]) -> str:
+    """Return the name of a module's class, or of the function that makes the module."""
+    if isinstance(module, nn.Module):
+        return type(module).__name__
+    while isinstance(module, partial):
+        module = module.func
+    return getattr(module, "__name__", type(module).__name__)
 
 
 def _instance(name, module):
@@ -255,7 +263,7 @@ def _instance(name, module):
 
 def _try(name, module, members, example, n_outputs):
     """Pass the example through the user's module and look at what comes out."""
-    kind = type(module).__name__ if isinstance(module, nn.Module) else module.__name__
+    kind = name_of_module(module)
     members.eval()
     try:
         output = members(example)

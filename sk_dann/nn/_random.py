@@ -1,10 +1,24 @@
 """Generators: torch's global one for modules that know no other, and one a member."""
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+_lock = threading.RLock()
+
+
+def _renew_lock():
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread that held it is not there in the child.
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class MemberGenerators:
@@ -42,7 +56,9 @@ class MemberGenerators:
 def isolated_random_state(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Seed torch's global generators for the block, and put them back after it.
 
-    Modules of torch's own, such as `torch.nn.Dropout`, draw from nowhere else.
+    Modules of torch's own, such as `torch.nn.Dropout`, draw from nowhere else. Threads share the
+    generators, so only one is in such a block at a time and the others wait. What draws from them
+    outside of such blocks while one is entered is not kept apart.
 
     Parameters
     ----------
@@ -63,7 +79,7 @@ def isolated_random_state(seed: int, device: torch.device | None = None) -> Iter
     (True, True)
     """
     accelerator = device is not None and device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if accelerator else []):
+    with _lock, torch.random.fork_rng(devices=[device] if accelerator else []):
         # torch.manual_seed would seed every accelerator for good.
         torch.default_generator.manual_seed(seed)
         if accelerator:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import __version__
 from ..estimators._validation import check_layer_sizes
+from ..nn._network import name_of_module
 
 FORMAT = 1
 _SHAPING = ("hidden_layer_sizes", "label_hidden_layer_sizes", "domain_hidden_layer_sizes")
@@ -38,7 +39,6 @@ _FIELDS = {
     "n_features": (_is_count, f"an integer from 1 to {_MOST - 1}"),
     "n_source_domains": (_is_count, f"an integer from 1 to {_MOST - 1}"),
     "has_target": (lambda v: type(v) is bool, "true or false"),
-    "is_masked": (lambda v: type(v) is bool, "true or false"),
     "feature_names": (lambda v: v is None or _is_list_of(str)(v), "null or a list of strings"),
     "classes": (
         lambda v: _is_list_of(str, bool, int, float)(v) and 1 < len(v) == len(set(v)),
@@ -144,7 +144,6 @@ def describe(estimator, packed):
         "n_features": blueprint["n_features"],
         "n_source_domains": estimator.n_source_domains_,
         "has_target": has_target,
-        "is_masked": blueprint["is_masked"],
         "feature_names": None if names is None else names.tolist(),
         "classes": _plain_classes(estimator.classes_),
         "classes_dtype": estimator.classes_.dtype.str,
@@ -177,7 +176,7 @@ def shaping_params(estimator, has_target):
             layers = check_layer_sizes(getattr(estimator, sizes), sizes, 0)
             params[sizes] = [int(n_units) for n_units in layers]
         else:
-            params[part] = getattr(module, "__name__", type(module).__name__)
+            params[part] = name_of_module(module)
     if not has_target:
         params.pop("domain_classifier", None)
         params.pop("domain_hidden_layer_sizes", None)

@@ -2,15 +2,12 @@
 
 import json
 import os
-import stat
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from .._files import replacing
 from .._optional import import_optional
 from ..estimators import BagOfWordsDANNClassifier, DANNClassifier, DANNClassifierCV
 from ..estimators._assembly import draw_up, outline_network, remake_net
@@ -71,31 +68,13 @@ def save_weights(estimator, path):
     tensors = {name: np.asarray(v, order="C") for name, v in packed["weights"].items()}
     path = os.fsdecode(path)
     try:
-        with _put_in_place(path) as unfinished:
+        with replacing(path) as unfinished:
             numpy_io.save_file(tensors, unfinished, metadata=header)
     except OSError as error:
         message = f"could not be written: {error.strerror}"
         raise OSError(error.errno, message, path) from error
     except safetensors.SafetensorError as error:
         raise OSError(f"{path} could not be written: {error}") from error
-
-
-@contextmanager
-def _put_in_place(path):
-    """Give another name to write to, and put what is there at `path` once it is complete."""
-    path = Path(path).resolve()  # what a link leads to is replaced, not the link
-    unfinished = path.with_name(f"{uuid4().hex}.unfinished")
-    try:
-        with unfinished.open("xb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-        # safetensors would keep the file to its owner, whoever could read the last one.
-        with suppress(FileNotFoundError):
-            mode = path.stat().st_mode
-        yield unfinished
-        unfinished.chmod(stat.S_IMODE(mode))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _check_kind(estimator):
@@ -178,7 +157,6 @@ def load_weights(estimator, path):
         told["n_features"],
         len(told["classes"]),
         told["n_source_domains"] if told["has_target"] else 0,
-        told["is_masked"],
     )
     device = resolve_device(estimator.device)
     what = blueprint, 0, network_dtype(np.dtype(told["dtype"]), device)

@@ -3,6 +3,7 @@
 from ._batches import Batch, BatchStream
 from ._decay import weight_decay_groups
 from ._devices import network_dtype, resolve_device
+from ._early_stopping import EarlyStopping
 from ._inference import (
     MemberValidationRows,
     ValidationRows,
@@ -12,11 +13,9 @@ from ._inference import (
     member_features,
     member_log_proba,
 )
-from ._member_stopping import MemberEarlyStopping
 from ._net import DANNNet, TrainingDivergedError
 from ._progress import EpochProgressBar
 from ._rows import take_rows, to_batch
-from ._stopping import SettledEarlyStopping
 from ._totals import HISTORY_KEYS
 
 __all__ = [
@@ -24,10 +23,9 @@ __all__ = [
     "Batch",
     "BatchStream",
     "DANNNet",
+    "EarlyStopping",
     "EpochProgressBar",
-    "MemberEarlyStopping",
     "MemberValidationRows",
-    "SettledEarlyStopping",
     "TrainingDivergedError",
     "ValidationRows",
     "domain_log_proba_of",

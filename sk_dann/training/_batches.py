@@ -64,9 +64,14 @@ class BatchStream:
         Columns that are to be zero in every batch.
     compact : bool, default=False
         Leave out of sparse batches the columns in which they store nothing.
+    min_step : int, default=1
+        Fewest rows of a side in a step, if there are as many. A last step of fewer is left out,
+        and its rows are part of the step before.
     """
 
-    def __init__(self, data, batch_size, seed, device, dtype, *, blank=(), compact=False):
+    def __init__(
+        self, data, batch_size, seed, device, dtype, *, blank=(), compact=False, min_step=1
+    ):
         self.data = data
         self.seed = seed
         self.device = device
@@ -90,9 +95,13 @@ class BatchStream:
         n_sides = 2 if self._n_target else 1
         self.n_rows = self._length * n_domains * n_sides
         self.n_step_rows = self._step * n_domains * n_sides
+        self._n_steps = -(-self._length // self._step)
+        n_last = self._length - (self._n_steps - 1) * self._step
+        if n_last * n_domains < min_step and self._n_steps > 1:
+            self._n_steps -= 1
 
     def __len__(self):
-        return -(-self._length // self._step)
+        return self._n_steps
 
     def _rng(self, epoch, domain):
         # Each domain has a stream of its own: the source's order must not depend on the target.
@@ -116,15 +125,16 @@ class BatchStream:
         label_weight = self._of_rows(data.label_weight, source, self.dtype)
         source_weight = self._of_rows(data.domain_weight, source, self.dtype)
         n_rows = self._step * n_domains
-        for start in range(0, len(source), n_rows):
-            part = slice(start, start + n_rows)
+        for step in range(self._n_steps):
+            stop = len(source) if step == self._n_steps - 1 else (step + 1) * n_rows
+            part = slice(step * n_rows, stop)
             X, columns = self._rows.cut(*(side[part] for side in sides)), None
             if self.is_sparse:
                 X, columns = X
             yield Batch(
                 X,
                 y[..., part],
-                self._domain(min(n_rows, len(source) - start)),
+                self._domain(stop - step * n_rows),
                 None if label_weight is None else label_weight[..., part],
                 None if source_weight is None else source_weight[..., part],
                 None if target_weight is None else target_weight[..., part],

@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-# Under which the k-th module of the user's own is found: a mask of the inputs may stand in front.
+# Under which the k-th module of the user's own is found.
 _OWN_MODULES = (
     "feature_extractor.members",
-    "feature_extractor.1.members",
     "label_predictor.members",
     "domain_classifier.members",
 )

@@ -114,6 +114,7 @@ class ValidationRows:
     rows: np.ndarray
     y: np.ndarray
     sample_weight: np.ndarray | None = None
+    by_member = False
 
     def __len__(self):
         # Batches, as skorch counts: they are scored in one go.
@@ -125,6 +126,11 @@ class ValidationRows:
         hits = log_proba.argmax(axis=1) == self.y
         return {"valid_acc": float(np.average(hits, weights=self.sample_weight))}
 
+    @staticmethod
+    def scores_of(record):
+        """Return what early stopping goes by, of an epoch's record; shape (1,)."""
+        return np.array([record["valid_acc"]])
+
 
 @dataclass(frozen=True)
 class MemberValidationRows(ValidationRows):
@@ -133,6 +139,8 @@ class MemberValidationRows(ValidationRows):
     `y` and `sample_weight` may have shape (n_rows, n_members): a row of weight 0 is none of a
     member's.
     """
+
+    by_member = True
 
     def score(self, network, device):
         """Weighted accuracies, by their names in the history; NaN of a member without rows."""
@@ -148,3 +156,8 @@ class MemberValidationRows(ValidationRows):
             "valid_acc": float(scores[total > 0].mean()),
             "member_valid_acc": scores.tolist(),
         }
+
+    @staticmethod
+    def scores_of(record):
+        """Return what early stopping goes by, of an epoch's record; shape (n_members,)."""
+        return np.array(record["member_valid_acc"])

@@ -1,9 +1,7 @@
 """The skorch net: its callbacks, history and checkpoints, around a lean training loop."""
 
 import copy
-import dis
 import math
-import os
 
 import numpy as np
 import torch
@@ -12,24 +10,16 @@ from skorch.callbacks import Callback, EpochTimer
 
 from ..nn import ClosedFormStep, MemberLinear, constant, count_members, finite_members
 from ._adam import adam_step, is_plain_adam
+from ._checkpoints import CheckpointMixin
 from ._groups import MemberGroups, running_slices, split_members
+from ._history import EpochHistory
+from ._interrupts import StopTraining, is_from_signal, traceable_interrupts
 from ._random import seeded
 from ._totals import EpochTotals
 from ._touched import TouchedRows
 
 _NOT_TRAINING = {"_closed_form": None, "_touched_rows": None}
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-
-
-def _is_raised_on_purpose(stop):
-    """Tell a callback's ``raise KeyboardInterrupt``, skorch's way to stop, from Ctrl-C.
-
-    The former comes from an instruction that raises, the latter in the midst of any other.
-    """
-    last = stop.__traceback__
-    while last.tb_next is not None:
-        last = last.tb_next
-    return last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def _check_factor(factor, name, progress):
@@ -45,14 +35,14 @@ class TrainingDivergedError(ValueError):
     """Losses or weights that are no longer finite."""
 
 
-class DANNNet(NeuralNet):
+class DANNNet(CheckpointMixin, NeuralNet):
     """Trains a `DANNNetwork` on the batches of a `BatchStream`.
 
     skorch's callbacks, history and checkpoints work; its own `fit`, `predict` and scoring callbacks
     do not, since they want a `Dataset`. Batches come from tensors already in memory instead of a
     `DataLoader`, losses stay on the device until the epoch ends, batches are recorded in the
-    history only if a callback listens to batches, and Ctrl-C is passed on instead of being
-    swallowed.
+    history only if a callback listens to batches. Ctrl-C is passed on instead of being swallowed,
+    and errors in writing checkpoints are, too.
 
     Parameters
     ----------
@@ -107,7 +97,21 @@ class DANNNet(NeuralNet):
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
 
-    def train(self, stream, n_epochs, validation=None):
+    @property
+    def history(self):
+        """One record per epoch."""
+        return self.history_
+
+    @history.setter
+    def history(self, value):
+        self.history_ = value if isinstance(value, EpochHistory) else EpochHistory(value)
+
+    def initialize_history(self):
+        """Start a history without epochs."""
+        self.history_ = EpochHistory()
+        return self
+
+    def train(self, stream, n_epochs, early_stopping=None):
         """Train until the history holds `n_epochs` epochs.
 
         A net that has been trained before, or that a callback has loaded a checkpoint into, goes
@@ -118,7 +122,7 @@ class DANNNet(NeuralNet):
         ----------
         stream : BatchStream
         n_epochs : int
-        validation : ValidationRows, default=None
+        early_stopping : EarlyStopping, default=None
 
         Returns
         -------
@@ -128,28 +132,76 @@ class DANNNet(NeuralNet):
         self.running_ = np.ones(count_members(self.module_), dtype=bool)
         self.lost_ = ~self.running_
         self._final_lambda = self._member_lambda()
-        try:
-            self.notify("on_train_begin", X=stream, y=None)
-            self._rest_blank_columns(stream.blank)
-            if stream.is_compact:
-                self._touched_rows = TouchedRows(self._first_layer(), self.optimizer_)
-            self.fit_loop(stream, validation, epochs=self.n_epochs_left)
-        except KeyboardInterrupt as stop:
-            if not _is_raised_on_purpose(stop):
-                raise
-        finally:
-            self._closed_form, self._touched_rows = None, None
+        self._begin_checkpoints(early_stopping)
+        with traceable_interrupts():
             try:
-                self.notify("on_train_end", X=stream, y=None)
+                self.notify("on_train_begin", X=stream, y=None)
+                if early_stopping is not None:
+                    early_stopping.begin(self, self.resumed_state_)
+                self._rest_blank_columns(stream.blank)
+                if stream.is_compact:
+                    self._touched_rows = TouchedRows(self._first_layer(), self.optimizer_)
+                self._run_epochs(stream, early_stopping)
+            except StopTraining:
+                pass
             finally:
-                # Ready for prediction, by several threads at once; gradients have had their day.
-                self._set_training(False)
-                self.optimizer_.zero_grad(set_to_none=True)
-                if self.history and "train_loss" not in self.history[-1]:
-                    del self.history[-1]  # an epoch that was broken off
+                self._end_training(stream, early_stopping)
         if not (self.members_may_diverge or finite_members(self.module_).all()):
             raise TrainingDivergedError(f"Training diverged in its last step: {self._advice()}")
         return self
+
+    def _run_epochs(self, stream, early_stopping):
+        validation = None if early_stopping is None else early_stopping.validation
+        datasets = {"dataset_train": stream, "dataset_valid": validation}
+        for _ in range(self.n_epochs_left):
+            if not self.running_.any():
+                return
+            self.notify("on_epoch_begin", **datasets)
+            self._run_epoch(stream, validation)
+            # Before callbacks are told, one of which may store what it has seen.
+            if early_stopping is not None:
+                early_stopping.judge(self)
+            self.notify("on_epoch_end", **datasets)
+
+    def _end_training(self, stream, early_stopping):
+        """Leave a network to predict with, wherever training has ended."""
+        if self._touched_rows is not None:
+            self._touched_rows.restore()
+        self._closed_form, self._touched_rows = None, None
+        # An epoch that was broken off.
+        if self.history and "train_loss" not in self.history[-1]:
+            self.history.pop()
+        try:
+            if early_stopping is not None:
+                early_stopping.finish(self)
+            self.notify("on_train_end", X=stream, y=None)
+        except StopTraining:
+            pass
+        finally:
+            self._end_checkpoints()
+            # Ready for prediction, by several threads at once; gradients have had their day.
+            self._set_training(False)
+            self.optimizer_.zero_grad(set_to_none=True)
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell all callbacks of a moment, as skorch does.
+
+        Raises
+        ------
+        StopTraining
+            If a callback raises KeyboardInterrupt, which is skorch's way to stop.
+        KeyboardInterrupt
+            If it comes from outside.
+        """
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if is_from_signal(interrupt):
+                    raise
+                raise StopTraining from interrupt
+            self._raise_failed_checkpoint(callback)
 
     def _member_lambda(self):
         """Return λ in the shape in which it meets the features' gradient."""
@@ -208,9 +260,10 @@ class DANNNet(NeuralNet):
             raise ValueError(f"The networks differ: {error}") from error
         if type(self.optimizer_) is type(other.optimizer_):
             groups = self.optimizer_.state_dict()["param_groups"]
-            state = {**other.optimizer_.state_dict(), "param_groups": groups}
-            self.optimizer_.load_state_dict(state)
-        self.history = other.history
+            # Optimizers keep the very tensors that they are given.
+            state = copy.deepcopy(other.optimizer_.state_dict()["state"])
+            self.optimizer_.load_state_dict({"state": state, "param_groups": groups})
+        self.history = copy.deepcopy(list(other.history))
 
     def start_from(self, other):
         """Start from the features and the label predictor of another net with as many members.
@@ -253,39 +306,13 @@ class DANNNet(NeuralNet):
                 held.update({k: v.to(device) for k, v in held.items() if torch.is_tensor(v)})
         return self
 
-    def save_params(self, use_safetensors=False, **files):
-        """Save as skorch does, but so that a file is there as a whole or not at all."""
-        for name, file in files.items():
-            if isinstance(file, str | os.PathLike):
-                unfinished = f"{os.fspath(file)}.unfinished"
-                super().save_params(**{name: unfinished}, use_safetensors=use_safetensors)
-                os.replace(unfinished, file)
-            elif file is not None:
-                super().save_params(**{name: file}, use_safetensors=use_safetensors)
-
     @property
     def n_epochs_left(self):
         """Number of epochs that are still to be trained."""
         return max(0, self.max_epochs - len(self.history))
 
-    def get_split_datasets(self, X, y=None, **fit_params):
-        """Take the stream and the validation rows as they are."""
-        return X, y
-
-    def get_iterator(self, dataset, training=False):
-        """Take the stream and the validation rows as they are."""
-        return dataset
-
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run the steps of one epoch, or score the validation rows."""
-        if iterator is None:
-            return
-        if not training:
-            for name, value in iterator.score(self.module_, self.device).items():
-                self.history.record(name, value)
-            return
-        if not self.running_.any():
-            raise KeyboardInterrupt  # nothing is left to be trained
+    def _run_epoch(self, stream, validation):
+        """Take the steps of an epoch, score the validation rows, and record both."""
         epoch = len(self.history) - 1
         self._set_training(True)
         self._batches_are_heard = any(
@@ -298,20 +325,24 @@ class DANNNet(NeuralNet):
         self._closed_form = ClosedFormStep(self.module_, self.criterion_) if known else None
         names = self.criterion_.term_names
         totals = EpochTotals(names, finite_only=self.members_may_diverge)
-        groups = self._groups(iterator)
+        groups = self._groups(stream)
         with seeded(self.module_, self.seed, epoch, self.device):
-            steps = self._steps(iterator, epoch)
+            steps = self._steps(stream, epoch)
             if groups is not None:
                 for terms, domain in groups.train(steps):
                     totals.add(terms, domain)
             else:
                 for batch, *_ in steps:
-                    totals.add(step_fn(batch)["terms"], batch.domain)
-        self._record_epoch(totals.read(self.criterion_.domain_weight), iterator.n_rows)
+                    totals.add(self.train_step(batch)["terms"], batch.domain)
+        record = self._finished_record(totals, stream.n_rows)
         if self.members_may_diverge:
             # What becomes of members that have stopped is no matter.
             self.lost_ |= self.running_ & ~finite_members(self.module_).cpu().numpy()
             self.running_ &= ~self.lost_
+        if validation is not None:
+            record |= validation.score(self.module_, self.device)
+        # At once, so that after Ctrl-C an epoch is recorded or is not.
+        self.history[-1].update(record)
 
     def _steps(self, stream, epoch):
         """Yield each batch with λ, the terms' weights and the learning rates, which are set."""
@@ -355,8 +386,7 @@ class DANNNet(NeuralNet):
             output = self._closed_form.output
         else:
             self.optimizer_.zero_grad(set_to_none=True)
-            n_rows = None if self.criterion_.needs_target_logits else batch.y.shape[-1]
-            output = self.module_(batch.X, self._lambda, n_source=n_rows)
+            output = self._forward(batch)
             terms = self.criterion_(output, *batch.rows, self._term_weights)
             terms.total.backward()
             terms = terms.detach()
@@ -365,8 +395,35 @@ class DANNNet(NeuralNet):
             self.notify(
                 "on_grad_computed", named_parameters=named_parameters, batch=batch, training=True
             )
-        adam_step(self.optimizer_)
+        self._update_weights()
         return {"terms": terms, "y_pred": output}
+
+    def _forward(self, batch):
+        n_rows = None if self.criterion_.needs_target_logits else batch.y.shape[-1]
+        try:
+            return self.module_(batch.X, self._lambda, n_source=n_rows)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "A module of your own (feature_extractor, label_predictor or domain_classifier) "
+                "normalises over the samples of a step, as batch normalisation does, and this "
+                "step has a single source sample. Raise batch_size, or pass more source samples; "
+                "torch.nn.LayerNorm and GroupNorm take single samples."
+            ) from error
+
+    def _update_weights(self):
+        try:
+            adam_step(self.optimizer_)
+        except RuntimeError as error:
+            if "memory" in str(error):
+                raise
+            kind = type(self.optimizer_).__name__
+            raise ValueError(
+                f"solver: {kind} cannot take a step ({error}). It got "
+                f"learning_rate_init={self.lr} and the weight decay alpha; lower these, or take "
+                "another solver."
+            ) from error
 
     def _set_progress(self, progress):
         self._lambda = self._final_lambda * self._factor("lambda_schedule", progress)
@@ -391,22 +448,21 @@ class DANNNet(NeuralNet):
             f"learning_rate_init={self.lr} or lambda_adapt={self.lambda_adapt}{terms}."
         )
 
-    def _record_epoch(self, record, n_rows):
+    def _finished_record(self, totals, n_rows):
+        """Return what is recorded of an epoch's training, or raise if it has diverged."""
+        record = totals.read(self.criterion_.domain_weight)
         for name, value in record.items():
             if not (self.members_may_diverge or math.isfinite(value)):
                 raise TrainingDivergedError(
                     f"Training diverged: {name} became {value} in epoch {len(self.history)}. "
                     f"{self._advice()}"
                 )
-        for name, value in record.items():
-            self.history.record(name, value)
         if not self._batches_are_heard:
             # Checkpoint and PassthroughScoring look at batches: the epoch stands for them.
-            self.history.new_batch()
-            self.history.record_batch("train_loss", record["train_loss"])
-            self.history.record_batch("train_batch_size", n_rows)
+            batch = {"train_loss": record["train_loss"], "train_batch_size": n_rows}
+            record["batches"] = [batch]
         if "domain_loss" in record:
             by_member = isinstance(self._lambda, torch.Tensor)
-            recorded = self._lambda.flatten().tolist() if by_member else self._lambda
-            self.history.record("lambda_adapt", recorded)
-        self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            record["lambda_adapt"] = self._lambda.flatten().tolist() if by_member else self._lambda
+        record["lr"] = self.optimizer_.param_groups[0]["lr"]
+        return record

@@ -27,6 +27,7 @@ class TouchedRows:
     def __init__(self, layer, optimizer):
         self.layer = layer
         self.optimizer = optimizer
+        self._whole, self._lent = layer.weight, None
         if layer.weight.device.type == "cpu":
             layer.weight.data = _zeros_like(layer.weight).copy_(layer.weight.detach())
 
@@ -36,27 +37,35 @@ class TouchedRows:
 
         All columns must be distinct.
         """
-        weight = self.layer.weight
+        weight = self._whole
         state = self.optimizer.state.get(weight, {})
         whole = {key: value for key, value in state.items() if _is_like(value, weight)}
         rows = nn.Parameter(weight.detach().index_select(1, columns))
         lent = {key: value.index_select(1, columns) for key, value in whole.items()}
+        self._lent = rows
         try:
             self._swap(weight, rows)
             if state:
                 self.optimizer.state[rows] = {**state, **lent}
             yield
+            state = self.optimizer.state.get(rows, {})
         finally:
-            self._swap(rows, weight)
-            _put(weight.detach(), columns, rows.detach())
-            state = self.optimizer.state.pop(rows, state)
-            for key, value in state.items():
-                if _is_like(value, rows):
-                    if key not in whole:
-                        whole[key] = _zeros_like(weight)
-                    _put(whole[key], columns, value)
-            if state:
-                self.optimizer.state[weight] = {**state, **whole}
+            self.restore()
+        _put(weight.detach(), columns, rows.detach())
+        for key, value in state.items():
+            if _is_like(value, rows):
+                if key not in whole:
+                    whole[key] = _zeros_like(weight)
+                _put(whole[key], columns, value)
+        if state:
+            self.optimizer.state[weight] = {**state, **whole}
+
+    def restore(self):
+        """Put the whole weight back, wherever a step was broken off."""
+        if self._lent is not None:
+            self._swap(self._lent, self._whole)
+            self.optimizer.state.pop(self._lent, None)
+            self._lent = None
 
     def _swap(self, old, new):
         self.layer.weight = new

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from sk_dann.nn import InputMask, MemberDropout, MemberLinear, SparseBatch, member_mlp
+from sk_dann.nn import MemberDropout, MemberLinear, SparseBatch, member_mlp
 
 
 def _stack(n_members=3, n_in=5, n_out=4):
@@ -40,20 +40,6 @@ def test_sparse_input_gives_what_dense_input_gives():
         out.pow(2).sum().backward()
         results.append((out, stacked.weight.grad.clone()))
     torch.testing.assert_close(results[0], results[1])
-
-
-@pytest.mark.parametrize("to_batch", [lambda x: x, SparseBatch.from_dense])
-def test_masked_inputs_do_not_matter_and_teach_nothing(to_batch):
-    layers = nn.Sequential(InputMask(torch.tensor([True, False, True])), MemberLinear(3, 2, 2))
-    x = torch.randn(4, 3)
-    out = layers(to_batch(x))
-    out.pow(2).sum().backward()
-    assert torch.all(layers[1].weight.grad[:, 1] == 0)
-    assert torch.all(layers[1].weight.grad[:, [0, 2]] != 0)
-    x[:, 1] += 100
-    assert torch.equal(layers(to_batch(x)), out)
-    x[:, 1] = 0
-    torch.testing.assert_close(layers[1](x), out)
 
 
 def test_initial_weights_fill_the_interval_of_torch_linear():

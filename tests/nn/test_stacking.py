@@ -13,7 +13,7 @@ from sk_dann.nn import (
 
 
 def _network(n_members, own=False):
-    params = {"feature_extractor": nn.Linear(5, 4), "active_inputs": torch.arange(5) > 0}
+    params = {"feature_extractor": nn.Linear(5, 4)}
     return make_network(
         5, 3, n_members=n_members, hidden_layer_sizes=(4,), **(params if own else {})
     )
@@ -53,7 +53,7 @@ def test_members_with_a_number_that_is_none_are_found(own, value):
     assert finite_members(network).tolist() == [True, True, True]
     with torch.no_grad():
         extractor = network.feature_extractor
-        (extractor[1].members[1] if own else extractor[0]).bias[... if own else 1, -1] = value
+        (extractor.members[1] if own else extractor[0]).bias[... if own else 1, -1] = value
     assert finite_members(network).tolist() == [True, False, True]
 
 

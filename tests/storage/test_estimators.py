@@ -249,7 +249,7 @@ def test_training_goes_on_with_lazy_and_tied_modules(data):
     clf = DANNClassifier(**params, warm_start=True).fit(*data)
     loaded = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(loaded.predict_proba(data[2]), clf.predict_proba(data[2]))
-    extractor = loaded.net_.module_.feature_extractor[1].members[0]
+    extractor = loaded.net_.module_.feature_extractor.members[0]
     assert extractor.first.weight is extractor.second.weight
     loaded.set_params(max_iter=4).fit(*data)
     whole = DANNClassifier(**{**params, "max_iter": 4}).fit(*data)

@@ -13,9 +13,8 @@ from sk_dann.estimators._assembly import MemberParams, make_net
 from sk_dann.nn import DANNNetwork, Members
 from sk_dann.training import (
     BatchStream,
-    MemberEarlyStopping,
+    EarlyStopping,
     MemberValidationRows,
-    SettledEarlyStopping,
     ValidationRows,
     _groups,
     infer,
@@ -83,11 +82,11 @@ def _net(data, members, callbacks=(), **params):
     )
 
 
-def _train(data, members, n_epochs=5, validation=None, callbacks=(), start=None, **params):
+def _train(data, members, n_epochs=5, early_stopping=None, callbacks=(), start=None, **params):
     net = _net(data, members, callbacks, **params)
     if start is not None:
         net.start_from(start)
-    return net.train(BatchStream(data, 8, 1, CPU, torch.float64), n_epochs, validation)
+    return net.train(BatchStream(data, 8, 1, CPU, torch.float64), n_epochs, early_stopping)
 
 
 def _parameters(net, k):
@@ -220,16 +219,14 @@ def test_members_stop_as_they_would_alone(monkeypatch, csr, cache_bytes):
     X, y, weight = _validation(np.random.default_rng(1))
     rows = np.arange(40)
     X = sparse.csr_matrix(X) if csr else X
-    stopping = MemberEarlyStopping(3, 0.01)
-    validation = MemberValidationRows(X, rows, y, weight)
-    net = _train(data, ALL, 40, validation, [("stop", stopping)])
+    stopping = EarlyStopping(MemberValidationRows(X, rows, y, weight), 3, 0.01)
+    net = _train(data, ALL, 40, stopping)
     n_epochs = []
     for k in range(5):
-        one = SettledEarlyStopping(3, 0.01)
-        validation = ValidationRows(X, rows, y[:, k], weight[:, k])
-        alone = _train(_alone(data, k), k, 40, validation, [("stop", one)])
+        one = EarlyStopping(ValidationRows(X, rows, y[:, k], weight[:, k]), 3, 0.01)
+        alone = _train(_alone(data, k), k, 40, one)
         _assert_equal(net, k, alone)
-        assert one.best_epoch_ == net.callbacks_[-1][1].best_epoch_[k]
+        assert one.best_epoch_ == stopping.best_epoch_[k]
         n_epochs.append(len(alone.history))
     assert len(set(n_epochs)) > 1
     assert len(net.history) == max(n_epochs) < 40
@@ -242,7 +239,7 @@ def test_members_without_validation_rows_train_to_the_end():
     X, y, weight = _validation(np.random.default_rng(1))
     weight[:, 2] = 0
     validation = MemberValidationRows(X, np.arange(40), y, weight)
-    net = _train(data, ALL, 20, validation, [("stop", MemberEarlyStopping(2, 0.01))])
+    net = _train(data, ALL, 20, EarlyStopping(validation, 2, 0.01))
     assert len(net.history) == 20
     assert net.running_.tolist() == [False, False, True, False, False]
     _assert_equal(net, 2, _train(_alone(data, 2), 2, 20))
@@ -321,8 +318,8 @@ def test_a_member_that_diverges_after_it_has_stopped_is_not_lost():
     X, y, weight = _validation(np.random.default_rng(1))
     weight[:, 2] = 0  # trains on
     validation = MemberValidationRows(X, np.arange(40), y, weight)
-    callbacks = [("stop", MemberEarlyStopping(1, 0.5)), ("spoil", Spoil(1, 19))]
-    net = _train(data, ALL, 20, validation, callbacks)
+    callbacks = [("spoil", Spoil(1, 19))]
+    net = _train(data, ALL, 20, EarlyStopping(validation, 1, 0.5), callbacks)
     assert not net.lost_.any()
     assert np.isfinite(infer(net.module_, X, member_log_proba, CPU)).all()
 
@@ -331,8 +328,8 @@ def test_a_lost_member_stays_lost_and_ends_no_training():
     data = _data()
     X, y, weight = _validation(np.random.default_rng(1))
     validation = MemberValidationRows(X, np.arange(40), y, weight)
-    callbacks = [("stop", MemberEarlyStopping(30, 0.0)), ("spoil", Spoil(1, 15))]
-    net = _train(data, ALL, 20, validation, callbacks)
+    callbacks = [("spoil", Spoil(1, 15))]
+    net = _train(data, ALL, 20, EarlyStopping(validation, 30, 0.0), callbacks)
     assert net.lost_.tolist() == [False, True, False, False, False]
     assert len(net.history) == 20
     assert np.isnan(infer(net.module_, X, member_log_proba, CPU)[:, 1]).all()
