@@ -116,7 +116,8 @@ def held_out_domains(X, y, X_tgt=None, sample_domain=None):
             "A score for two domains needs either X_tgt (X is the source alone then) or "
             "sample_domain (X holds both domains). In cross-validation and searches enable "
             "metadata routing, sklearn.set_config(enable_metadata_routing=True), and pass it on: "
-            'cross_validate(..., params={"X_tgt": X_tgt}) or search.fit(X, y, X_tgt=X_tgt).'
+            'cross_validate(..., params={"X_tgt": X_tgt}) or search.fit(X, y, X_tgt=X_tgt). For '
+            "accuracy on labelled samples after a search call search.best_estimator_.score(X, y)."
         )
     if X_tgt is not None:
         return X, None if y is None else np.asarray(y), X_tgt

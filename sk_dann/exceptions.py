@@ -1,10 +1,5 @@
 """Warnings of sk_dann, each with a class of its own so that it can be filtered or made an error."""
 
-import sys
-import warnings
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 __all__ = [
     "AdaptationWarning",
     "CollapsedClassWarning",
@@ -17,10 +12,6 @@ __all__ = [
     "UncertainSharesWarning",
     "UntransformedTargetWarning",
 ]
-
-
-# Of the running context, so of a thread; the innermost comes last.
-_collectors = ContextVar("sk_dann_warning_collectors", default=())
 
 
 class AdaptationWarning(UserWarning):
@@ -127,46 +118,3 @@ class UntransformedTargetWarning(UserWarning):
     >>> from sk_dann.exceptions import UntransformedTargetWarning
     >>> warnings.simplefilter("error", UntransformedTargetWarning)  # stop rather than warn
     """
-
-
-@contextmanager
-def collected_warnings(*categories):
-    """Collect what `warn_user` is asked to say in the block, instead of saying it.
-
-    Other than `warnings.catch_warnings` it changes nothing that threads share: before Python 3.14
-    their filters get lost for good when they leave that in another order than they entered it.
-    Warnings of other packages are given as ever.
-
-    Parameters
-    ----------
-    *categories : subclasses of Warning
-        Those to collect; all if none is named.
-
-    Yields
-    ------
-    list of (str, type)
-        Messages and categories.
-    """
-    collected = []
-    token = _collectors.set((*_collectors.get(), (categories or Warning, collected)))
-    try:
-        yield collected
-    finally:
-        _collectors.reset(token)
-
-
-def warn_user(message, category=UserWarning):
-    """Warn at the line that called into the library, however many decorators lie between."""
-    for categories, collected in reversed(_collectors.get()):
-        if issubclass(category, categories):
-            collected.append((message, category))
-            return
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _is_library(frame.f_back):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level + 1)
-
-
-def _is_library(frame):
-    package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return package in ("sk_dann", "sklearn", "skorch", "joblib", "contextlib")

@@ -8,6 +8,8 @@ import torch
 from hypothesis import settings
 from joblib.externals.loky import get_reusable_executor
 
+from sk_dann import _warnings
+
 # Two test processes share the machine: with more threads each they only get in each other's way.
 torch.set_num_threads(1)
 
@@ -42,6 +44,12 @@ def amazon_data_home():
 def golden_dir():
     """The folder with what the paper authors' own code computed, one ``.npz`` a problem."""
     return _home_of("golden") / "golden"
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_said():
+    """Let every test see warnings that come once a process."""
+    _warnings._said.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

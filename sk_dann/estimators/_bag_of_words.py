@@ -15,13 +15,15 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import all_or_nothing
-from ..exceptions import NoTargetWarning, collected_warnings
+from .._warnings import collected_warnings
+from ..exceptions import NoTargetWarning
+from ..model_selection._stock_tools import StackedDomainsMixin
 from ..nn import InformationMaximization, MinimumClassConfusion
 from ..preprocessing import CorrelationRatioScaler, MarginalizedStackedDenoisingAutoencoder
 from ._classifier import DANNClassifier
 from ._classifier_cv import DANNClassifierCV
 from ._prediction import PredictionMixin
-from ._validation import check_domains, check_rows, check_source, encode_classes
+from ._validation import check_domains, check_row_labels, check_rows, check_source, encode_classes
 
 # Chosen on the development tasks (benchmarks/README.md has the steps that led here).
 _N_LAYERS, _NOISE = 2, 0.7
@@ -37,7 +39,9 @@ def default_estimator():
     )
 
 
-class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimator):
+class BagOfWordsDANNClassifier(
+    StackedDomainsMixin, PredictionMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Domain-adversarial networks on counts of words: the most accurate recipe that we know.
 
     Two sorts of features are made of the counts, networks are trained on each, and their
@@ -155,6 +159,7 @@ class BagOfWordsDANNClassifier(PredictionMixin, MetaEstimatorMixin, BaseEstimato
         AdaptationWarning
             As :class:`DANNClassifier` does, from either sort of features.
         """
+        check_row_labels(X, y=y, sample_domain=sample_domain)
         X = check_source(self, X)
         data = check_domains(self, X, y, X_tgt, sample_domain)
         rows, labels, domain = _check_counts(X, "X"), data.y, sample_domain

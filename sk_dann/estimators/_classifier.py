@@ -16,7 +16,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import all_or_nothing
-from ..exceptions import warn_user
+from .._warnings import warn_user
+from ..model_selection._stock_tools import StackedDomainsMixin, is_calibrated_on_source
 from ..shift import class_shares, move_posterior
 from ..training import (
     EarlyStopping,
@@ -44,6 +45,7 @@ from ._prediction import DecisionMixin
 from ._storage import pack, unpack
 from ._validation import (
     check_domains,
+    check_row_labels,
     check_rows,
     check_source,
     check_terms,
@@ -56,6 +58,7 @@ from ._validation import (
 
 class DANNClassifier(
     CallbackSupportMixin,
+    StackedDomainsMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     DecisionMixin,
@@ -147,15 +150,16 @@ class DANNClassifier(
         trained in place, a class is called without arguments. Sparse rows reach them dense, a
         batch at a time. With `n_estimators` above 1, members from one instance start from the
         same weights.
-    label_shift : "estimate", None or array-like of shape (n_classes,), default=None
+    label_shift : "estimate", None, dict, Series or array-like of shape (n_classes,), default=None
         How often each class occurs in the target. Adapting makes the domains alike, and if
         classes occur more often in one than in the other, it moves classes onto one another. With
         the target's class shares the source rows are weighted in the domain loss, so that both
         sides have the same shares, and predictions take them for granted.
 
         - None leaves the source's shares, as in the paper.
-        - An array gives them, in the order of `classes_`; it must sum to 1. A share of 0 keeps
-          the source rows of that class out of the domain game.
+        - An array gives them in the order of `classes_`, a dict or a pandas Series by the names of
+          the classes, such as ``y.value_counts(normalize=True)``. They must sum to 1. A share of 0
+          keeps the source rows of that class out of the domain game.
         - "estimate" finds the shares without labels, from networks trained on folds of the source
           alone (:mod:`sk_dann.shift`). Where it cannot, or finds a shift of less than two
           standard errors, the source's are taken, and `share_estimate_` says why. A difference in
@@ -292,7 +296,7 @@ class DANNClassifier(
         "feature_extractor": [callable, None],
         "label_predictor": [callable, None],
         "domain_classifier": [callable, None],
-        "label_shift": [StrOptions({"estimate"}), "array-like", None],
+        "label_shift": [StrOptions({"estimate"}), "array-like", dict, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -441,6 +445,7 @@ class DANNClassifier(
 
     def _read_data(self, X, y, X_tgt, sample_domain, sample_weight, goes_on=False):
         """Validate the data and learn the columns and classes, or check that they are known."""
+        check_row_labels(X, y=y, sample_domain=sample_domain, sample_weight=sample_weight)
         X = check_source(self, X, reset=not goes_on)
         data = check_domains(self, X, y, X_tgt, sample_domain)
         classes, codes = encode_classes(data.y)
@@ -498,7 +503,7 @@ class DANNClassifier(
         """Find class shares and the source rows near the target, once for all of training."""
         n_classes = len(self.classes_)
         self.class_shares_ = class_shares(data.y, n_classes, data.domain_weight)
-        given = check_shares(self.label_shift, n_classes)
+        given = check_shares(self.label_shift, self.classes_)
         self.target_class_shares_ = self.class_shares_ if given is None else given
         self.share_estimate_, self._source_only, self._near_rows = None, None, None
         if isinstance(self.label_shift, str) and data.X_target is not None:
@@ -636,6 +641,13 @@ class DANNClassifier(
         return self._infer(X, member_features)
 
     def __sklearn_clone__(self):
+        if self.label_shift is not None and is_calibrated_on_source():
+            warn_user(
+                "CalibratedClassifierCV learns from source samples, so it takes back most of what "
+                f"label_shift={self.label_shift!r} corrects for. Calibrate a classifier with "
+                "label_shift=None, and correct its probabilities by "
+                "sk_dann.shift.move_posterior."
+            )
         try:
             return super().__sklearn_clone__()
         except TypeError as error:

@@ -20,15 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import all_or_nothing
 from .._parallel import run_all
-from ..exceptions import (
-    NoTargetWarning,
-    UntransformedTargetWarning,
-    collected_warnings,
-    warn_user,
-)
-from ..metrics._table import options_of
+from .._warnings import collected_warnings, warn_user
+from ..exceptions import NoTargetWarning, UntransformedTargetWarning
+from ..metrics._table import align_options, options_of
 from ..model_selection import DomainScorer, get_scorer_names
 from ..model_selection._scorers import ORACLE
+from ..model_selection._stock_tools import StackedDomainsMixin
 from ._assembly import MemberParams
 from ._candidates import REVERSE_VALIDATION, score_candidates
 from ._classifier import DANNClassifier
@@ -50,7 +47,11 @@ _NOT_IN_GRID = {
 
 
 class DANNClassifierCV(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DecisionMixin, BaseEstimator
+    StackedDomainsMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    DecisionMixin,
+    BaseEstimator,
 ):
     """Domain-adversarial neural network whose hyper-parameters are chosen without target labels.
 
@@ -277,7 +278,10 @@ class DANNClassifierCV(
         self._take_over(estimator)
         if data.X_target is None:
             self.lambdas_, self.scorers_ = np.zeros(1), [DomainScorer("importance_weighted")]
-        scorers = [(scorer.name, scorer.score_params or {}) for scorer in self.scorers_]
+        scorers = [
+            (scorer.name, align_options(scorer.score_params, self.classes_))
+            for scorer in self.scorers_
+        ]
         folds = make_folds(self.cv, data, sample_domain)
         grid = np.meshgrid(self.lambdas_, self.alphas_, seeds, indexing="ij")
         # Members of one seed side by side are the fastest.

@@ -3,13 +3,13 @@
 import numpy as np
 from skorch.callbacks import Callback
 
+from .._warnings import warn_user
 from ..exceptions import (
     CollapsedClassWarning,
     LabelShiftWarning,
     SeparableDomainsWarning,
     SourceAccuracyWarning,
     UncertainSharesWarning,
-    warn_user,
 )
 from ..shift._shares import collapsed_classes, share_distance
 from ..training import infer, label_log_proba
@@ -21,6 +21,11 @@ _SHIFT = 0.1
 _DOUBTFUL_SHIFT = 0.25
 _SEPARABLE = 0.9
 _LOST_ACCURACY = 0.05
+
+# Samples of each domain without which the first look says nothing. Its network is judged on samples
+# that it has begun to learn from, and no bootstrap shows what that does: on 12 pairs of reviews
+# with 195 to 684 samples and equal class shares it was off by .2 to .6 (`make demo`).
+_MIN_DOMAIN_ROWS = 1000
 
 _MAX_ROWS = 10_000
 _MIN_TARGET_ROWS = 50
@@ -67,7 +72,8 @@ class FirstLook(Callback):
         if any(term.factor(progress) > _FIRST_LAMBDA for term in net.criterion_.terms):
             return
         shares = self.estimator.class_shares_
-        if has_few_rows(self.data, len(shares)):
+        n_fewest = min(len(self.data.y), len(self.data.target_rows))
+        if n_fewest < _MIN_DOMAIN_ROWS or has_few_rows(self.data, len(shares)):
             return
         early = SourceOnly(net, fold=np.zeros(len(self.data.y), dtype=np.intp))
         self.estimate = read_shares(early, self.data, shares, self.seed, n_splits=_N_SPLITS)
@@ -120,7 +126,9 @@ def warn_of_harm(estimator, data, seed, first_look=None):
 
 
 def _judge_shift(estimator, estimate):
-    if share_distance(estimate.target_shares, estimate.source_shares) > _SHIFT:
+    shift = share_distance(estimate.target_shares, estimate.source_shares)
+    width = np.max(estimate.interval[1] - estimate.interval[0])
+    if shift > max(_SHIFT, width):
         warn_user(
             "The target seems to hold other class shares than the source: "
             f"{_compare(estimator, estimate.target_shares)}. If it does, adapting puts rows into "

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ..nn import Members, SparseBatch
 from ..shift import class_shares, estimate_class_shares, no_estimate, overlap_cut
+from ..shift._checks import in_order_of
 from ..shift._shares import share_ratio
 from ..training import DANNNet, infer, label_log_proba, member_log_proba
 from ._assembly import count_epochs, make_net, make_stream
@@ -324,16 +325,18 @@ def balance_domains(data, shares, near=None):
     return (weight / (weight.max() or 1)).astype(data.X_source.dtype)
 
 
-def check_shares(label_shift, n_classes):
+def check_shares(label_shift, classes):
     """Validate class shares that the user gave; None if there are none.
 
     Raises
     ------
     ValueError
-        If they are no shares of `n_classes` classes.
+        If they are no shares of these classes.
     """
     if label_shift is None or isinstance(label_shift, str):
         return None
+    n_classes = len(classes)
+    label_shift = in_order_of(classes, label_shift, "label_shift")
     try:
         shares = np.asarray(label_shift, dtype=float)
     except (TypeError, ValueError):

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from skorch.history import History
 
-from ..exceptions import StoredElsewhereWarning, warn_user
+from .._warnings import warn_user
+from ..exceptions import StoredElsewhereWarning
 from ..shift import Calibration, ShareEstimate
 from ..training import network_dtype, resolve_device
 from ._assembly import Blueprint, outline_network, remake_net

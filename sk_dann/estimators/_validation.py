@@ -20,8 +20,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._warnings import warn_user
 from ..domains import DomainData, looks_untransformed, select_labels, split_sample_domain
-from ..exceptions import NoTargetWarning, UntransformedTargetWarning, warn_user
+from ..exceptions import NoTargetWarning, UntransformedTargetWarning
 from ..nn import Term
 from ..training import HISTORY_KEYS, ValidationRows
 
@@ -115,9 +116,53 @@ def check_labels(estimator, y, n_samples, rows, name="y"):
                 f"{name} has {len(y)} labels for {n_samples} rows: inconsistent numbers of samples."
             )
         y = select_labels(y, rows)
+        _refuse_missing(y, name)
         assert_all_finite(y, input_name=name, estimator_name=type(estimator).__name__)
         check_classification_targets(y)
     return y
+
+
+def _refuse_missing(labels, name):
+    if labels.dtype.kind not in "Of":
+        return
+    missing = np.flatnonzero([_is_missing(label) for label in labels])
+    if len(missing):
+        raise ValueError(
+            f"{name} lacks labels in {len(missing)} of {len(labels)} source samples (NaN, None or "
+            f"NA), the first at position {missing[0]} among them. Leave these samples out, or add "
+            "them to the target, which needs no labels."
+        )
+
+
+def _is_missing(label):
+    if isinstance(label, float | np.floating):
+        return np.isnan(label)
+    # pandas may not be there to be asked.
+    return label is None or type(label).__name__ in ("NAType", "NaTType")
+
+
+def check_row_labels(X, **arguments):
+    """Refuse series of pandas that hold the row labels of `X` in another order.
+
+    As everywhere in scikit-learn, samples are matched by position, and row labels are ignored.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, data frame}
+        As it was passed.
+    **arguments : array-like or None
+        By their names.
+    """
+    if not hasattr(X, "iloc"):
+        return
+    for name, values in arguments.items():
+        if not hasattr(values, "iloc") or len(values) != len(X) or values.index.equals(X.index):
+            continue
+        if values.index.sort_values().equals(X.index.sort_values()):
+            raise ValueError(
+                f"{name} has the row labels of X in another order, and samples are matched by "
+                f"position. Pass {name}.loc[X.index], or {name}.to_numpy() if the order is meant."
+            )
 
 
 def check_domains(estimator, X, y, X_tgt, sample_domain):

@@ -7,8 +7,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from .._warnings import collected_warnings
 from ..domains import select_labels, split_sample_domain
-from ..exceptions import AdaptationWarning, collected_warnings
+from ..exceptions import AdaptationWarning
 from ..metrics._wrappers import name_for_fit, unwrap
 from ..model_selection import SourceKFold
 from ._plotting import check_matplotlib

@@ -20,7 +20,8 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import _num_samples
 
 from .._parallel import run_all
-from ..exceptions import AdaptationWarning, collected_warnings, warn_user
+from .._warnings import collected_warnings, warn_user
+from ..exceptions import AdaptationWarning
 from ..metrics import importance_weights, proxy_a_distance
 from ..metrics._wrappers import framed_like, unwrap
 from ._source_shares import source_log_proba

@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 
+from .._warnings import collected_warnings
 from ..domains import held_out_domains
-from ..exceptions import AdaptationWarning, collected_warnings
+from ..exceptions import AdaptationWarning
 from ._wrappers import name_for_fit
 
 

@@ -20,6 +20,7 @@ it is given.
 
 import inspect
 
+from ..shift._checks import in_order_of
 from ..shift._source_scores import (
     average_thresholded_confidence_score,
     calibrated_confidence_score,
@@ -81,6 +82,25 @@ def options_of(name):
     list of str
     """
     return _arguments_of(name, inspect.Parameter.KEYWORD_ONLY)
+
+
+def align_options(options, classes):
+    """Bring class shares among a score's options into the order of the classes.
+
+    Parameters
+    ----------
+    options : dict or None
+    classes : ndarray of shape (C,)
+
+    Returns
+    -------
+    dict
+    """
+    options = dict(options or {})
+    for name in _SHARES.values():
+        if name in options:
+            options[name] = in_order_of(classes, options[name], name)
+    return options
 
 
 def _arguments_of(name, kind):

@@ -3,6 +3,7 @@
 from ._scorers import DomainScorer, get_scorer, get_scorer_names
 from ._source_only import SourceOnlyClassifier
 from ._split import DomainKFold, LeaveOneSourceDomainOut, SourceKFold
+from ._stack import stack_domains
 
 __all__ = [
     "DomainKFold",
@@ -12,4 +13,5 @@ __all__ = [
     "SourceOnlyClassifier",
     "get_scorer",
     "get_scorer_names",
+    "stack_domains",
 ]

@@ -5,10 +5,11 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from .._warnings import warn_user
 from ..domains import held_out_domains
-from ..exceptions import OracleWarning, warn_user
+from ..exceptions import OracleWarning
 from ..metrics import reverse_validation_score
-from ..metrics._table import SCORES, compute_score
+from ..metrics._table import SCORES, align_options, compute_score
 from ..metrics._wrappers import name_for_fit, unwrap
 from ._evidence import Evidence
 
@@ -109,6 +110,7 @@ class DomainScorer(BaseEstimator):
         if self.name in _BY_ESTIMATOR:
             score = _BY_ESTIMATOR[self.name]
             return score(estimator, X, y, X_tgt, sample_domain=sample_domain, **params)
+        params = align_options(params, estimator.classes_)
         return compute_score(self.name, Evidence(estimator, *rows), **params)
 
     def get_metadata_routing(self):

@@ -7,6 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..domains import select_labels, split_sample_domain
+from ._stock_tools import StackedDomainsMixin
 
 
 def _has(name):
@@ -18,7 +19,7 @@ def _has(name):
     return check
 
 
-class SourceOnlyClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class SourceOnlyClassifier(StackedDomainsMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Trains any classifier on the source rows of stacked domains, without adaptation.
 
     In stacked data, scikit-learn's own classifiers would learn from the labels of target rows, or

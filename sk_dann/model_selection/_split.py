@@ -98,6 +98,11 @@ class SourceKFold(StackedSplitter):
     """
 
     def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
+        if random_state is not None and not shuffle:
+            raise ValueError(
+                f"random_state={random_state!r} has no effect without shuffle=True. Leave it out, "
+                "or set shuffle=True."
+            )
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
@@ -111,7 +116,9 @@ class SourceKFold(StackedSplitter):
         return self._folds(StratifiedKFold if classes else KFold)
 
     def _folds(self, kind):
-        return kind(self.n_splits, shuffle=self.shuffle, random_state=self.random_state)
+        # StackingClassifier sets random_state on every splitter that has one.
+        random_state = self.random_state if self.shuffle else None
+        return kind(self.n_splits, shuffle=self.shuffle, random_state=random_state)
 
     def get_n_splits(self, X=None, y=None, groups=None, **metadata):
         """Return the number of folds; scikit-learn's tools pass arguments that do not matter."""

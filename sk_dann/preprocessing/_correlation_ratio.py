@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.sparsefuncs import inplace_csr_column_scale
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from .._fitting import all_or_nothing
 from ..domains import select_labels, split_sample_domain
 
 _DTYPES = [np.float64, np.float32]
@@ -71,6 +72,7 @@ class CorrelationRatioScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.floor = floor
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing()
     def fit(self, X, y, *, sample_domain=None):
         """Learn the scales from the source.
 

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from .._fitting import all_or_nothing
 from ._denoising import Sums, encode
 from ._layers import learn_layers, most_frequent, read_chunks
 
@@ -150,6 +151,7 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing()
     def fit(self, X, y=None, X_tgt=None):
         """Learn all layers.
 
@@ -181,6 +183,7 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
 
     @available_if(_reconstructs_all_features)
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing()
     def partial_fit(self, X=None, y=None, *, layer=0):
         """Learn one layer of a stream of rows, exactly as `fit` would of all of them.
 

@@ -1,5 +1,7 @@
 """What scores are computed from, checked: errors name the argument."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import log_softmax
 
@@ -69,10 +71,58 @@ def check_labelled(log_proba, y, weight=None, *, weight_name="weight"):
     return log_proba, y, weight
 
 
+def in_order_of(classes, shares, name):
+    """Bring what names its classes, a mapping or a series of pandas, into the order of classes.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (C,)
+    shares : mapping, pandas.Series or array-like
+    name : str
+        Of the argument, for errors.
+
+    Returns
+    -------
+    ndarray or array-like of shape (C,)
+        What names no classes comes back as it is.
+
+    Raises
+    ------
+    ValueError
+        If other classes are named than there are, or one twice.
+    """
+    if isinstance(shares, Mapping):
+        keys, values = list(shares.keys()), list(shares.values())
+    elif _has_index(shares):
+        keys, values = list(shares.index), list(shares)
+    else:
+        return shares
+    by_class = dict(zip(keys, values, strict=True))
+    wanted = classes.tolist()
+    if len(by_class) < len(keys) or set(by_class) != set(wanted):
+        raise ValueError(
+            f"{name} names the classes {keys}, but there are {wanted}: it must name each of them "
+            "once (a class that does not occur has share 0)."
+        )
+    return np.array([by_class[each] for each in wanted])
+
+
+def _has_index(values):
+    # Lists have a method of that name.
+    return hasattr(values, "index") and not callable(values.index)
+
+
 def check_shares(shares, n_classes, name):
     """Return class shares as an array of shape (n_classes,), uniform for None."""
     if shares is None:
         return np.full(n_classes, 1 / n_classes)
+    if isinstance(shares, Mapping) or (
+        _has_index(shares) and list(shares.index) != list(range(n_classes))
+    ):
+        raise ValueError(
+            f"{name} must be an array in the order of the classes' positions; got "
+            f"{type(shares).__name__} with keys of its own. Pass its values in that order."
+        )
     values = np.asarray(shares, dtype=float)
     if values.shape != (n_classes,):
         raise ValueError(f"{name} must have shape ({n_classes},), got {values.shape}.")

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 
 from ..nn import SparseBatch
-from ._rows import DenseRows, SparseRows
+from ._rows import DenseRows, SparseRows, count_entries
 
 
 @dataclass(slots=True)
@@ -95,6 +95,8 @@ class BatchStream:
         n_sides = 2 if self._n_target else 1
         self.n_rows = self._length * n_domains * n_sides
         self.n_step_rows = self._step * n_domains * n_sides
+        # On average.
+        self.n_row_entries = count_entries(data.X_source)
         self._n_steps = -(-self._length // self._step)
         n_last = self._length - (self._n_steps - 1) * self._step
         if n_last * n_domains < min_step and self._n_steps > 1:

@@ -5,6 +5,7 @@ former says nothing of files that could not be written, the latter loads what it
 """
 
 import os
+from contextlib import contextmanager
 from uuid import uuid4
 
 import torch
@@ -28,12 +29,12 @@ class CheckpointMixin:
     """
 
     _early_stopping = None
-    _failed_checkpoint = None
     _fit_id = None
+    # Files that the running callback could not write, and why; None where none is running.
+    _failed_files = None
 
     def _begin_checkpoints(self, early_stopping):
         self._early_stopping = early_stopping
-        self._failed_checkpoint = None
         self._fit_id = uuid4().hex
         self.resumed_state_ = None
 
@@ -48,7 +49,7 @@ class CheckpointMixin:
         for name, file in files.items():
             if file is None:
                 continue
-            if self._failed_checkpoint is not None:
+            if self._failed_files:
                 # The history would say that there is a checkpoint.
                 raise OSError(f"{file} is not written, since another file could not be.")
             try:
@@ -61,7 +62,8 @@ class CheckpointMixin:
                 # torch hides the system's error, which says that the disk is full, in its own.
                 hidden = error.__context__
                 reason = hidden if isinstance(hidden, OSError) else error
-                self._failed_checkpoint = file, reason
+                if self._failed_files is not None:
+                    self._failed_files.append((file, reason))
                 raise
 
     def _save(self, name, file, use_safetensors):
@@ -84,11 +86,16 @@ class CheckpointMixin:
         with open(file, "wb") as opened:
             torch.save(state, opened)
 
-    def _raise_failed_checkpoint(self, callback):
-        """Raise what skorch's `Checkpoint` has caught and told nobody."""
-        failed, self._failed_checkpoint = self._failed_checkpoint, None
-        if failed is not None and isinstance(callback, Checkpoint | TrainEndCheckpoint):
-            file, reason = failed
+    @contextmanager
+    def _watched_checkpoints(self, callback):
+        """Raise what skorch's `Checkpoint` catches and tells nobody."""
+        self._failed_files = []
+        try:
+            yield
+        finally:
+            failed, self._failed_files = self._failed_files, None
+        if failed and isinstance(callback, Checkpoint | TrainEndCheckpoint):
+            file, reason = failed[0]
             raise OSError(
                 f"callbacks: the checkpoint {file} could not be written ({reason}). The files of "
                 "the last complete checkpoint are as they were."

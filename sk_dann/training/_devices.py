@@ -2,6 +2,8 @@
 
 import torch
 
+from ._threads import survive_fork
+
 
 def resolve_device(device):
     """Turn the estimators' `device` into a torch device that is there.
@@ -20,6 +22,7 @@ def resolve_device(device):
     ValueError
         If torch does not know the device, or cannot reach it on this machine.
     """
+    survive_fork()
     if isinstance(device, str) and device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

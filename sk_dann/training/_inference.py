@@ -7,7 +7,8 @@ import torch
 from scipy import sparse
 
 from ..nn import MemberLinear, Members, average_members, count_members, domain_log_proba
-from ._rows import take_rows, to_batch
+from ._rows import count_entries, take_rows, to_batch
+from ._threads import count_products, enough_threads
 
 # Bounds the memory of a pass whatever the number of rows, and keeps the widest layer in the cache.
 # Modules of the user's own are taken for this wide.
@@ -63,7 +64,8 @@ def infer(network, X, read, device, rows=None):
     if was_training:
         network.eval()
     values = None
-    with torch.inference_mode():
+    n_products = n_rows * count_products(network, count_entries(X))
+    with torch.inference_mode(), enough_threads(n_products):
         for start in range(0, n_rows, chunk_size):
             stop = min(start + chunk_size, n_rows)
             cut = _slice(X, start, stop) if rows is None else take_rows(X, rows[start:stop])
@@ -93,7 +95,7 @@ def _slice(X, start, stop):
 
 def _row_size(network, X):
     """Count the numbers that a row of `X` is made into, at the widest layer of all members."""
-    inputs = X.nnz // max(X.shape[0], 1) if sparse.issparse(X) else X.shape[1]
+    inputs = int(count_entries(X))
     modules = list(network.modules())
     widths = [m.weight[:, 0].numel() for m in modules if isinstance(m, MemberLinear)]
     if any(isinstance(m, Members) for m in modules):

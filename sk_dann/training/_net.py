@@ -15,6 +15,7 @@ from ._groups import MemberGroups, running_slices, split_members
 from ._history import EpochHistory
 from ._interrupts import StopTraining, is_from_signal, traceable_interrupts
 from ._random import seeded
+from ._threads import count_step_products, enough_threads
 from ._totals import EpochTotals
 from ._touched import TouchedRows
 
@@ -133,7 +134,10 @@ class DANNNet(CheckpointMixin, NeuralNet):
         self.lost_ = ~self.running_
         self._final_lambda = self._member_lambda()
         self._begin_checkpoints(early_stopping)
-        with traceable_interrupts():
+        n_products = count_step_products(
+            self.module_, stream.n_step_rows, stream.n_row_entries, stream.is_compact
+        )
+        with traceable_interrupts(), enough_threads(n_products):
             try:
                 self.notify("on_train_begin", X=stream, y=None)
                 if early_stopping is not None:
@@ -196,12 +200,12 @@ class DANNNet(CheckpointMixin, NeuralNet):
         getattr(self, method_name)(self, **cb_kwargs)
         for _, callback in self.callbacks_:
             try:
-                getattr(callback, method_name)(self, **cb_kwargs)
+                with self._watched_checkpoints(callback):
+                    getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt as interrupt:
                 if is_from_signal(interrupt):
                     raise
                 raise StopTraining from interrupt
-            self._raise_failed_checkpoint(callback)
 
     def _member_lambda(self):
         """Return λ in the shape in which it meets the features' gradient."""

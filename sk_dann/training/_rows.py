@@ -13,6 +13,11 @@ def take_rows(X, rows):
     return X[rows] if sparse.issparse(X) else np.ascontiguousarray(X[rows])
 
 
+def count_entries(X):
+    """Count the numbers in a row of an array, or on average in one of a CSR matrix."""
+    return X.nnz / max(X.shape[0], 1) if sparse.issparse(X) else X.shape[1]
+
+
 def to_batch(X, device, dtype, *, transpose=True):
     """Turn some rows into what a network takes.
 

@@ -94,7 +94,7 @@ def test_column_names_on_one_side_alone_are_warned_of(data, named):
         ("y", np.zeros(12), "y holds one class, .*0.*at least 2 classes"),
         ("y", np.arange(11) % 2, "y has 11 labels for 12 rows"),
         ("y", None, "requires y to be passed"),
-        ("y", np.full(12, np.nan), "Input y contains NaN"),
+        ("y", np.full(12, np.nan), "y lacks labels in 12 of 12 source samples"),
         ("y", np.linspace(0, 1, 12), "Unknown label type"),
         ("y", np.eye(12)[:, :2], "y should be a 1d array"),
         ("sample_weight", np.ones(11), "sample_weight.shape"),

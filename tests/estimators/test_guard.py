@@ -38,13 +38,13 @@ def _warned_of(data, **params):
 
 @pytest.fixture(scope="module")
 def same():
-    return *_draw([200, 200], seed=0), _draw([200, 200], seed=1)[0]
+    return *_draw([500, 500], seed=0), _draw([500, 500], seed=1)[0]
 
 
 @pytest.fixture(scope="module")
 def shifted():
     """Equal shares in the source, .85 of class 0 in the target."""
-    return *_draw([200, 200], seed=0), _draw([340, 60], seed=1)[0]
+    return *_draw([500, 500], seed=0), _draw([850, 150], seed=1)[0]
 
 
 @pytest.mark.parametrize("label_shift", ["estimate", None, [0.5, 0.5]])
@@ -78,8 +78,8 @@ def test_no_look_where_it_would_tell_nothing(shifted, params):
 
 def test_labels_of_target_rows_change_no_warning(shifted):
     X, y, X_tgt = shifted
-    both, domain = np.concatenate([X, X_tgt]), np.repeat([1, -1], 400)
-    for placeholder in (np.zeros(400, int), np.arange(400) % 2):
+    both, domain = np.concatenate([X, X_tgt]), np.repeat([1, -1], 1000)
+    for placeholder in (np.zeros(1000, int), np.arange(1000) % 2):
         labels = np.concatenate([y, placeholder])
         with pytest.warns(LabelShiftWarning):
             DANNClassifier(random_state=0).fit(both, labels, sample_domain=domain)
@@ -87,7 +87,7 @@ def test_labels_of_target_rows_change_no_warning(shifted):
 
 def test_too_few_rows_of_a_class_are_not_looked_at(shifted):
     X, y, X_tgt = shifted
-    rows = slice(0, 204)  # four of class 1
+    rows = slice(0, 504)  # four of class 1
     assert LabelShiftWarning not in _warned_of((X[rows], y[rows], X_tgt))[1]
 
 

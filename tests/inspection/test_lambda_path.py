@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_dann import DANNClassifierCV
 from sk_dann.inspection import LambdaPathDisplay
+from sk_dann.model_selection import SourceKFold
 
 LAMBDAS = [0, 0.1, 1]
 
@@ -25,9 +26,10 @@ def search(moons, make_dann):
 def grid(moons, make_dann):
     params = {"dannclassifier__lambda_adapt": LAMBDAS[::-1], "dannclassifier__batch_size": [16, 32]}
     X, y = np.concatenate([moons[0], moons[2]]), [*moons[1], *moons[3]]
-    grid = GridSearchCV(make_pipeline(StandardScaler(), make_dann()), params, cv=3)
+    pipeline = make_pipeline(StandardScaler(), make_dann())
+    grid = GridSearchCV(pipeline, params, cv=SourceKFold(3))
     domain = np.tile([1, -1], 95)
-    return grid.fit(X, y, dannclassifier__sample_domain=domain)
+    return grid.fit(X, y, groups=domain, dannclassifier__sample_domain=domain)
 
 
 def _heights(container):

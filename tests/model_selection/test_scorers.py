@@ -333,7 +333,7 @@ READERS = {
         [("one", DANNClassifier(**QUICK)), ("other", LogisticRegression())], voting="soft"
     ),
     "CalibratedClassifierCV": CalibratedClassifierCV(
-        DANNClassifier(**QUICK), cv=DomainKFold(2), method="sigmoid"
+        DANNClassifier(**QUICK), cv=SourceKFold(2), method="sigmoid"
     ),
 }
 
