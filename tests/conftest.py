@@ -18,6 +18,8 @@ settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 # Wide rather than deep, for tests/test_fuzz.py.
 settings.register_profile("fuzz", deadline=None, max_examples=10_000)
+# For tests/test_stock_fuzz.py.
+settings.register_profile("stock", deadline=None, max_examples=2000)
 settings.load_profile("ci")
 
 # Resolved at once, so that tests may change the working directory.

@@ -30,8 +30,8 @@ STRICT = (
     "import warnings",
     "warnings.simplefilter('error')",
 )
-# What a notebook's words say about its results, as far as it holds on any machine: training in single
-# precision ends elsewhere where a processor rounds differently. Run in the kernel after the last cell.
+# What a notebook's words say about its results, as far as it holds on any machine: training in
+# single precision ends elsewhere where a processor rounds differently. Run after the last cell.
 CLAIMS = {
     "amazon_reviews": """
 accuracy, auc = mean["accuracy"], mean["AUC"]

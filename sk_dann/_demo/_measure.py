@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..estimators import DANNClassifier
+from ..model_selection import stack_domains
 from ._tasks import Task
 
 LOGISTIC, ALONE, ADAPTED = "logistic", "source-only", "DANN"
@@ -31,8 +31,6 @@ class Fitted:
     measured: dict
 
 
-# Networks as small as these are slower on several threads, by far where cores are busy.
-@threadpool_limits.wrap(limits=1)
 def run(demo, pairs, seeds, params):
     """Fit and measure every pair with every seed.
 
@@ -72,7 +70,7 @@ def run(demo, pairs, seeds, params):
 
 def fit_models(demo, task, params, on_fit=lambda: None):
     """Return the fitted pipelines: a logistic regression and the network without and with λ."""
-    X, y, sample_domain = _stack(task)
+    X, y, sample_domain = stack_domains(task.X_src, task.y_src, task.X_tgt)
     networks = {}
     for name, changed in _NETWORKS.items():
         dann = DANNClassifier(**{**params, **changed})
@@ -87,13 +85,6 @@ def _logistic():
     # Its default C lets 700 tf-idf rows predict little more than the commoner class.
     grid = {"C": [0.1, 1, 10, 100, 1000]}
     return GridSearchCV(LogisticRegression(max_iter=1000), grid, scoring="accuracy", cv=5)
-
-
-def _stack(task):
-    """Stack the domains: rows, labels with a placeholder for target rows, domain numbers."""
-    n_src, n_tgt = task.X_src.shape[0], task.X_tgt.shape[0]
-    y = np.concatenate([task.y_src, np.repeat(task.y_src[:1], n_tgt)])
-    return _concatenate(task.X_src, task.X_tgt), y, np.repeat([1, -2], [n_src, n_tgt])
 
 
 def _concatenate(*parts):

@@ -176,7 +176,9 @@ class DANNClassifier(
     device : str or torch.device, default="auto"
         "auto" takes CUDA where there is one, else MPS, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, batches and dropout masks; an int makes fits repeatable to the bit.
+        Determines weights, batches and dropout masks; an int makes fits repeatable to the bit at
+        the same number of threads. Networks whose step takes fewer than 2**24 multiply-adds use
+        one thread whatever is set.
         The global random state of torch is never touched.
     warm_start : bool, default=False
         Go on where the last :meth:`fit` stopped, until `max_iter` epochs are done in all; for
@@ -238,8 +240,9 @@ class DANNClassifier(
     weight decay included, as :class:`torch.optim.SparseAdam` does (a solver of your own, or a
     feature extractor, updates all).
 
-    Columns that are constant in the source are left out: no label teaches the network what to
-    make of them, so they could only be noise on the target.
+    Features that are constant in the source are left out: source labels carry no information about
+    them, so on the target they would only add noise. A `feature_extractor` of your own sees them as
+    they are.
 
     Adapting makes the predicted class shares of the target resemble the source's. Where the true
     shares differ much and `label_shift` is None, it can do harm. Signs of harm that can be seen

@@ -97,7 +97,8 @@ class DANNClassifierCV(
         Processes for the combinations of `param_grid`, through :mod:`joblib`; its backends, such
         as Dask's, take them over.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, batches and dropout masks; an int makes fits repeatable to the bit.
+        Determines weights, batches and dropout masks; an int makes fits repeatable to the bit
+        at the same number of threads.
 
     Attributes
     ----------

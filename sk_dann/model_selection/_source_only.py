@@ -46,10 +46,14 @@ class SourceOnlyClassifier(StackedDomainsMixin, ClassifierMixin, MetaEstimatorMi
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.model_selection import cross_validate
     >>> from sk_dann.datasets import make_inter_twinning_moons
-    >>> from sk_dann.model_selection import DomainKFold, SourceOnlyClassifier, get_scorer
+    >>> from sk_dann.model_selection import (
+    ...     DomainKFold,
+    ...     SourceOnlyClassifier,
+    ...     get_scorer,
+    ...     stack_domains,
+    ... )
     >>> X_src, y_src, X_tgt, _ = make_inter_twinning_moons(random_state=0)
-    >>> X, domain = np.concatenate([X_src, X_tgt]), np.repeat([1, -1], [len(X_src), len(X_tgt)])
-    >>> y = np.concatenate([y_src, np.full(len(X_tgt), -1)])
+    >>> X, y, domain = stack_domains(X_src, y_src, X_tgt)
     >>> with config_context(enable_metadata_routing=True):
     ...     scores = cross_validate(
     ...         SourceOnlyClassifier(LogisticRegression()),

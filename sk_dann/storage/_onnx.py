@@ -56,10 +56,10 @@ def to_onnx(estimator, X, **kwargs):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sk_dann import DANNClassifier
     >>> from sk_dann.datasets import make_inter_twinning_moons
+    >>> from sk_dann.model_selection import stack_domains
     >>> from sk_dann.storage import to_onnx
     >>> X_src, y_src, X_tgt, _ = make_inter_twinning_moons(random_state=0)
-    >>> X, domain = np.vstack([X_src, X_tgt]), np.repeat([1, -1], [len(X_src), len(X_tgt)])
-    >>> y = np.concatenate([y_src, np.full(len(X_tgt), -1)])
+    >>> X, y, domain = stack_domains(X_src, y_src, X_tgt)
     >>> pipeline = make_pipeline(StandardScaler(), DANNClassifier(max_iter=2, random_state=0))
     >>> pipeline = pipeline.fit(X, y, dannclassifier__sample_domain=domain)
     >>> model = to_onnx(pipeline, X[:1].astype(np.float32))
