@@ -159,7 +159,10 @@ def _tools_with_target():
 def _passed_by(values):
     """Return the metadata for `fit` among a function's local variables."""
     passed = dict(values.get("fit_params") or values.get("params") or {})
-    for consumer in (values.get("routed_params") or {}).values():
+    routed = values.get("routed_params")
+    # With nothing to route it is an object without values.
+    consumers = routed.values() if isinstance(routed, dict) else ()
+    for consumer in consumers:
         passed |= consumer.get("fit", {}) if isinstance(consumer, dict) else {}
     return passed
 
@@ -213,6 +216,10 @@ def _refuse_scores(tool, domain):
         blind = _blind_scorers(tool.scorer())
         if not blind:
             return
+        if "permutation_test_score" in tool.functions:
+            # It clones before it splits.
+            splits = tool.get("cv").split(tool.get("X"), tool.get("y"), tool.get("groups"))
+            judged = [test for _, test in splits]
         scores_train = tool.get("return_train_score") or tool.has("return_train_score")
         if train is not None and (scores_train or _CURVES.intersection(tool.functions)):
             judged.append(train)
