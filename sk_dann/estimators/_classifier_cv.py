@@ -458,6 +458,8 @@ def _report(reasons, scores):
         listed += (
             ". Scale the features (for example with StandardScaler), or lower learning_rate_init"
         )
+    else:
+        listed += ". Name other scores in scoring, or pass more samples"
     if np.isnan(scores.mean(axis=(0, 2, 5))).all():
         raise ValueError(f"No candidate has a score: {listed}.")
     warn_user(

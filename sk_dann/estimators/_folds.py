@@ -6,7 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from ..model_selection._split import StackedSplitter
+from ..model_selection._split import StackedSplitter, check_n_splits
+from ._validation import check_weight_left
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def make_folds(cv, data, sample_domain):
     Raises
     ------
     ValueError
-        If a fold cannot be trained on or tests on nothing.
+        If the rows do not suffice for the folds, or a fold cannot be trained on or tests on
+        nothing.
     """
     n_source = len(data.y)
     n_target = 0 if data.X_target is None else len(data.target_rows)
@@ -53,6 +55,8 @@ def make_folds(cv, data, sample_domain):
         labels = np.concatenate([data.y, np.full(n_target, -1)])
         splits, place = splitter.split(everything, labels, domain), everything
     else:
+        if isinstance(cv, Integral) or cv is None:
+            check_n_splits(splitter.n_splits, n_source, data.y, "cv")
         splits, place = splitter.split(np.zeros((n_source, 1)), data.y), everything[:n_source]
         is_listed = not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split"))
         if sample_domain is not None and is_listed:
@@ -69,6 +73,11 @@ def make_folds(cv, data, sample_domain):
                 f"cv leaves source rows of fewer than two classes to train on in fold {i}; "
                 "shuffle or stratify the folds."
             )
+        check_weight_left(
+            data,
+            fold.train,
+            f"cv trains on in fold {i}: take fewer folds, or leave sample_weight out",
+        )
     return folds
 
 

@@ -122,6 +122,11 @@ class Training:
                 )
             if data.domain_weight is not None:
                 weight = weight * data.domain_weight[fold.test]
+            if not weight.sum() > 0:
+                raise ValueError(
+                    "sample_weight is zero on all source samples that cv tests on in fold "
+                    f"{f}: take fewer folds, or leave sample_weight out"
+                )
             self._row_weights[f] = weight
         return self._row_weights[f]
 

@@ -290,7 +290,31 @@ def draw_held_out(data, fraction, random_state):
     -------
     kept, held_out : ndarray of int
         Positions among the source rows. None are held out, with a warning, if no stratum has two.
+
+    Raises
+    ------
+    ValueError
+        If the rows that are kept have no weight.
     """
+    kept, held_out = _draw_by_stratum(data, fraction, random_state)
+    check_weight_left(
+        data,
+        kept,
+        "early_stopping leaves to train on: set early_stopping=False, or pass X_val, y_val",
+    )
+    return kept, held_out
+
+
+def check_weight_left(data, rows, which):
+    """Refuse source rows that have no weight; `which` says of whom they are, and what to do."""
+    weight = data.label_weight
+    if weight is not None and len(rows) and not np.any(weight[rows] > 0):
+        raise ValueError(
+            f"sample_weight (or class_weight) is zero on all source samples that {which}."
+        )
+
+
+def _draw_by_stratum(data, fraction, random_state):
     strata = np.stack([data.y, data.source_domain], axis=1)
     positions = np.arange(len(data.y))
     n_strata = len(np.unique(strata, axis=0))

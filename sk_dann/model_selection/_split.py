@@ -108,12 +108,11 @@ class SourceKFold(StackedSplitter):
         self.random_state = random_state
 
     def _tests(self, source, target, y_source, domain):
-        for _, test in self._source_folds(y_source).split(source, y_source):
+        holds_classes = y_source is not None and _holds_classes(y_source)
+        check_n_splits(self.n_splits, len(source), y_source if holds_classes else None)
+        folds = self._folds(StratifiedKFold if holds_classes else KFold)
+        for _, test in folds.split(source, y_source):
             yield source[test]
-
-    def _source_folds(self, y_source):
-        classes = y_source is not None and type_of_target(y_source) in ("binary", "multiclass")
-        return self._folds(StratifiedKFold if classes else KFold)
 
     def _folds(self, kind):
         # StackingClassifier sets random_state on every splitter that has one.
@@ -123,6 +122,35 @@ class SourceKFold(StackedSplitter):
     def get_n_splits(self, X=None, y=None, groups=None, **metadata):
         """Return the number of folds; scikit-learn's tools pass arguments that do not matter."""
         return self.n_splits
+
+
+def _holds_classes(y):
+    return type_of_target(y) in ("binary", "multiclass")
+
+
+def check_n_splits(n_splits, n_source, classes=None, name="n_splits"):
+    """Refuse more folds than there are source samples, or samples of their most frequent class.
+
+    Parameters
+    ----------
+    n_splits, n_source : int
+    classes : array of shape (n_source,), default=None
+        The source's labels, where folds are stratified by them.
+    name : str
+        Of the argument that sets `n_splits`, for the error.
+
+    Raises
+    ------
+    ValueError
+    """
+    needed, most = f"{n_splits} source samples", n_source
+    has = f"there are {n_source}"
+    if classes is not None:
+        most = np.unique(classes, return_counts=True)[1].max()
+        needed = f"{n_splits} source samples of a class"
+        has = f"the most frequent class has {most}"
+    if n_splits > most:
+        raise ValueError(f"{name}: {n_splits} folds need {needed}, but {has}. Take fewer folds.")
 
 
 class DomainKFold(SourceKFold):

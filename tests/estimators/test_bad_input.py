@@ -1,6 +1,8 @@
 """Bad input ends in an error that names the argument and says what would work."""
 
+import contextlib
 import functools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from skorch.callbacks import EpochScoring, LRScheduler
 
 from sk_dann import DANNClassifier
 from sk_dann.exceptions import UntransformedTargetWarning
+from sk_dann.training import TrainingDivergedError
 
 
 def repr_without_address(value):
@@ -333,3 +336,73 @@ def test_a_target_that_missed_the_scaler_is_warned_of(data):
     data["X_tgt"] = data["X_tgt"] * [10, 1000, 50] + [100, 0, 0]
     with pytest.warns(UntransformedTargetWarning, match=r'transform_input=\["X_tgt"\]'):
         _fit(data)
+
+
+FIRST = np.arange(12) == 0
+WORDS = np.array(["no", "yes"] * 6, dtype=object)
+UNLABELLED = {
+    "nan among strings": np.where(FIRST, np.nan, WORDS),
+    "None": np.where(FIRST, None, WORDS),
+    "pandas.NA in strings": pd.Series(WORDS, dtype="string").mask(FIRST),
+    "pandas.NA in integers": pd.Series(np.arange(12) % 2, dtype="Int64").mask(FIRST),
+    "a category": pd.Series(WORDS, dtype="category").mask(FIRST),
+    "nan among numbers": np.where(FIRST, np.nan, np.arange(12) % 2),
+    "polars": pl.Series([None, *WORDS[1:]]),
+}
+
+
+@pytest.mark.parametrize("y", UNLABELLED.values(), ids=UNLABELLED)
+def test_missing_labels_are_counted(data, y):
+    with pytest.raises(ValueError, match="y lacks labels in 1 of 12 source samples"):
+        _fit(data | {"y": y})
+
+
+@pytest.mark.parametrize("name", ["y", "sample_domain", "sample_weight"])
+def test_an_index_in_another_order_is_refused(data, name):
+    del data["X_tgt"]
+    data |= {
+        "X": pd.DataFrame(data["X"]),
+        "sample_domain": np.repeat([1, -1], 6),
+        "sample_weight": np.ones(12),
+    }
+    data[name] = pd.Series(data[name]).iloc[::-1]
+    with pytest.raises(ValueError, match=f"{name}.*index"):
+        _fit(data)
+
+
+def test_an_optimizer_that_takes_no_step_is_named(data):
+    with pytest.raises(ValueError, match="solver: SparseAdam cannot take a step"):
+        _fit(data, solver=torch.optim.SparseAdam, alpha=0)
+
+
+@pytest.mark.parametrize("solver", [torch.optim.RAdam, torch.optim.NAdam])
+def test_a_weight_decay_without_bounds_ends_in_an_error_or_in_numbers(data, solver):
+    clf = DANNClassifier((4,), max_iter=2, solver=solver, alpha=1e300, random_state=0)
+    with contextlib.suppress(TrainingDivergedError):
+        clf.fit(**data)
+        assert np.isfinite(clf.predict_proba(data["X_tgt"])).all()
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_few_rows_can_be_held_out(data, early_stopping):
+    clf = _fit(data, early_stopping=early_stopping, max_iter=3)
+    assert np.isfinite(clf.predict_proba(data["X_tgt"])).all()
+    first_two = {"X": data["X"][:2], "y": data["y"][:2], "X_tgt": data["X_tgt"]}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _fit(first_two, early_stopping=early_stopping)
+    assert any("early_stopping=True needs" in str(w.message) for w in said) == early_stopping
+
+
+def test_early_stopping_must_leave_weight_to_train_on(data):
+    weight = np.zeros(12)
+    weight[0] = 1
+    errors = []
+    for seed in range(30):
+        clf = DANNClassifier((4,), max_iter=1, early_stopping=True, random_state=seed)
+        try:
+            clf.fit(**data, sample_weight=weight)
+        except ValueError as error:
+            errors.append(str(error))
+    assert 0 < len(errors) < 30
+    assert all("sample_weight" in each and "early_stopping=False" in each for each in errors)

@@ -611,7 +611,8 @@ def test_a_warning_is_given_once(data):
         ({"param_grid": {"n_estimators": [2]}}, "n_seeds"),
         ({"param_grid": {"hidden": [1]}}, "'hidden', which is no parameter of DANNClassifier"),
         ({"param_grid": {"dropout": [2.0]}}, "dropout"),
-        ({"cv": 91}, "n_splits=91"),
+        ({"cv": 31}, "cv: 31 folds need 31 source samples of a class, but the most frequent .* 30"),
+        ({"cv": SourceKFold(31)}, "n_splits: 31 folds need 31 source samples of a class"),
         ({"cv": DomainKFold(80)}, "n_splits=80 is more than the 70 target rows"),
         ({"cv": [(np.arange(60), [])]}, "no source rows to test on in fold 0"),
         ({"cv": []}, "cv makes no folds"),
@@ -624,6 +625,24 @@ def test_a_warning_is_given_once(data):
 def test_bad_parameters_say_what_would_work(data, params, message):
     with pytest.raises(ValueError, match=message):
         _search(**params).fit(*data)
+
+
+def test_folds_without_weight_are_refused(data):
+    X, y, X_tgt = data
+    heavy = np.zeros(90)
+    heavy[:2] = 1
+    folds = [(np.arange(60), np.arange(60, 90)), (np.arange(30, 90), np.arange(30))]
+    with pytest.raises(ValueError, match=r"sample_weight .* cv trains on in fold 1"):
+        _search(cv=folds).fit(X, y, X_tgt, sample_weight=heavy)
+    search = _search(cv=folds[:1], scoring="importance_weighted")
+    with pytest.raises(ValueError, match=r"sample_weight .* cv tests on in fold 0"):
+        search.fit(X, y, X_tgt, sample_weight=heavy)
+
+
+def test_a_target_too_small_to_be_scored_names_the_score(data):
+    X, y, X_tgt = data
+    with pytest.raises(ValueError, match=r"mixval: .* two rows.* Name other scores in scoring"):
+        _search(scoring="mixval").fit(X, y, X_tgt[:1])
 
 
 def test_folds_that_look_at_target_rows_must_train_on_others(data):

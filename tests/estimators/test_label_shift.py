@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse
@@ -562,3 +563,31 @@ def test_far_rows_get_no_weight_and_leave_the_shares_as_they_are():
     assert balance_domains(data, np.array([0.5, 0.5]), near) == pytest.approx(
         [0.5, 0.5, 1, 0, 0, 0, 0]
     )
+
+
+@pytest.mark.parametrize("shares", [dict, pd.Series], ids=["dict", "Series"])
+def test_given_shares_are_those_of_the_classes_they_name(shares):
+    X, y = _draw((30, 40), 0)
+    X_tgt, _ = _draw((10, 60), 1)
+    words = np.array(["no", "yes"])[y]
+    by_name = shares({"yes": 0.9, "no": 0.1})
+    options = {"max_iter": 2, "random_state": 0}
+    clf = DANNClassifier(label_shift=by_name, **options).fit(X, words, X_tgt)
+    in_order = DANNClassifier(label_shift=[0.1, 0.9], **options).fit(X, words, X_tgt)
+    np.testing.assert_array_equal(clf.target_class_shares_, [0.1, 0.9])
+    np.testing.assert_array_equal(clf.predict_proba(X_tgt), in_order.predict_proba(X_tgt))
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"yes": 1.0},
+        {"yes": 0.5, "maybe": 0.5},
+        pd.Series([0.5, 0.5]),
+        pd.Series([0.5, 0.5], ["no", "no"]),
+    ],
+)
+def test_shares_of_other_classes_are_refused(shares):
+    X, y = _draw((30, 40), 0)
+    with pytest.raises(ValueError, match="label_shift names the classes"):
+        DANNClassifier(label_shift=shares).fit(X, np.array(["no", "yes"])[y], X)

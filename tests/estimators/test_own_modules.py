@@ -1,6 +1,9 @@
 """Feature extractor, label predictor and domain classifier of one's own."""
 
+import contextlib
 import copy
+import functools
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sk_dann import DANNClassifier
+from sk_dann.exceptions import NoTargetWarning
 
 QUICK = {"max_iter": 3, "batch_size": 16, "random_state": 0}
 
@@ -194,7 +198,7 @@ def test_convolutions_on_digits():
         nn.Flatten(),
     )
     clf = DANNClassifier(
-        feature_extractor=extractor, max_iter=10, learning_rate_init=0.01, random_state=0
+        feature_extractor=extractor, max_iter=30, learning_rate_init=0.01, random_state=0
     ).fit(X[source], y[source], dimmed)
     assert clf.score(dimmed, y[target]) > 0.8
     assert clf.transform(dimmed).shape == (897, 128)
@@ -210,3 +214,84 @@ def test_embeddings_of_a_category(three_classes):
         feature_extractor=CategoryEmbedding, max_iter=60, learning_rate_init=0.02, random_state=0
     ).fit(X, y, X_tgt)
     assert clf.score(X_tgt, np.arange(60) % 3) > 0.95
+
+
+class Masked(nn.Module):
+    """Reads the last column as an attention mask."""
+
+    def forward(self, x):
+        return x[:, :-1] * x[:, -1:] / x[:, -1:].sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_modules_see_columns_that_are_constant_in_the_source(three_classes, container):
+    X, y, X_tgt = (part.astype(np.float32) for part in three_classes)
+    X[:, -2:] = 1
+    embedding = nn.Embedding(3, 8).requires_grad_(False)
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = embedding
+
+        def forward(self, x):
+            return self.embedding(x[:, -2:].long()).flatten(1)
+
+    clf = DANNClassifier(feature_extractor=Encoder(), **QUICK)
+    clf.fit(container(X), y, container(X[:60]))
+    expected = Encoder()(torch.from_numpy(X)).numpy()
+    np.testing.assert_array_equal(clf.transform(container(X)), expected)
+    X_tgt[:, -1] = 1
+    masked = DANNClassifier(feature_extractor=Masked, **QUICK)
+    masked.fit(container(X), y, container(X_tgt))
+    assert np.isfinite(masked.predict_proba(X_tgt)).all()
+
+
+@pytest.mark.parametrize("n_samples", [48, 49, 50])
+@pytest.mark.parametrize("estimates", [False, True])
+@pytest.mark.parametrize("alone", [False, True])
+def test_batch_normalisation_takes_any_number_of_rows(three_classes, n_samples, estimates, alone):
+    X, y, X_tgt = three_classes
+    clf = DANNClassifier(
+        feature_extractor=nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU()),
+        label_predictor=nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 3)),
+        label_shift="estimate" if estimates else None,
+        **QUICK,
+    )
+    with pytest.warns(NoTargetWarning) if alone else contextlib.nullcontext():
+        clf.fit(X[:n_samples], y[:n_samples], None if alone else X_tgt)
+    assert np.isfinite(clf.predict_proba(X_tgt)).all()
+
+
+def test_batch_normalisation_of_one_row_is_an_error_that_names_the_module(three_classes):
+    class NormOfOne(nn.BatchNorm1d):
+        def forward(self, x):
+            return super().forward(x[:1]).expand_as(x)
+
+    clf = DANNClassifier(feature_extractor=NormOfOne(12), max_iter=1)
+    with pytest.raises(ValueError, match=r"feature_extractor.*batch_size"):
+        clf.fit(*three_classes)
+
+
+def test_a_partial_of_a_class_is_a_module(three_classes):
+    clf = DANNClassifier(feature_extractor=functools.partial(nn.Linear, 12, 5), **QUICK)
+    assert clf.fit(*three_classes).transform(three_classes[2]).shape == (60, 5)
+
+
+def test_modules_that_draw_randomly_do_so_alike_in_threads(three_classes):
+    def fit(found):
+        clf = DANNClassifier(feature_extractor=Extractor, **QUICK).fit(*three_classes)
+        found.append(clf.predict_proba(three_classes[2]))
+
+    found = []
+    fit(found)
+    state = torch.get_rng_state()
+    threads = [threading.Thread(target=fit, args=(found,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 7
+    for proba in found[1:]:
+        np.testing.assert_array_equal(proba, found[0])
+    assert torch.equal(torch.get_rng_state(), state)
