@@ -41,12 +41,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: venv  ## source-only against DANN on real data: a table and a picture
 	@$(BIN)/python -m sk_dann $(ARGS)
 
-# One thread to a process: two processes share the machine.
-test: export OMP_NUM_THREADS = 1
+# Two test processes share the machine; more threads each would only be in each other's way.
+test: export OMP_NUM_THREADS ?= 1
 test: lint docs  ## lint, build the pages, run every test and doctest; PYTEST_ARGS passes through
 	@$(BIN)/python -m pytest --cov -n 2 $(PYTEST_ARGS)
 
-test-oldest: export OMP_NUM_THREADS = 1
+test-oldest: export OMP_NUM_THREADS ?= 1
 test-oldest: $(OLDEST)/.installed  ## the tests on the lower bounds of pyproject.toml
 	$(call run_tests,$(OLDEST))
 
@@ -58,7 +58,7 @@ $(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
 	@touch $@
 
 # Installed anew each time, for the index moves on.
-test-newest: export OMP_NUM_THREADS = 1
+test-newest: export OMP_NUM_THREADS ?= 1
 test-newest:  ## the tests on the newest versions, pre-releases included
 	@echo "Installing the newest versions into $(NEWEST) (several GB, TORCH_NEWEST=$(TORCH_NEWEST))"
 	@$(PYTHON) -m venv $(NEWEST)

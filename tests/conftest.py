@@ -1,17 +1,14 @@
-"""What all tests share: where the reference data lie, one torch thread, how hard to look."""
+"""What all tests share: where the reference data lie, what Ctrl-C does, how hard to look."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from joblib.externals.loky import get_reusable_executor
 
 from sk_dann import _warnings
-
-# Two test processes share the machine: with more threads each they only get in each other's way.
-torch.set_num_threads(1)
 
 # "ci" draws the same examples in every run; look wider with --hypothesis-profile=thorough.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
@@ -52,6 +49,14 @@ def golden_dir():
 def _forget_what_was_said():
     """Let every test see warnings that come once a process."""
     _warnings._said.clear()
+
+
+@pytest.fixture
+def default_ctrl_c():
+    """Let SIGINT raise KeyboardInterrupt: shells have their background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

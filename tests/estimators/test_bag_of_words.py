@@ -258,6 +258,7 @@ class Interruption(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("default_ctrl_c")
 @pytest.mark.parametrize(("epoch", "names"), [(2, ["words"]), (5, ["words", "denoised"])])
 @pytest.mark.parametrize("again", [False, True], ids=["first", "second fit"])
 def test_an_interrupted_fit_leaves_what_has_been_learned(counts, epoch, names, again, monkeypatch):

@@ -519,6 +519,7 @@ class Interruption(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("default_ctrl_c")
 @pytest.mark.parametrize("again", [False, True], ids=["first", "second fit"])
 def test_an_interrupted_fit_leaves_what_has_been_learned(again, monkeypatch):
     X, y, X_tgt, _ = make_inter_twinning_moons(40, random_state=0)

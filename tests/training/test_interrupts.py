@@ -2,10 +2,13 @@
 
 import functools
 import os
+import pickle
 import signal
 import threading
 
+import numpy as np
 import pytest
+from scipy import sparse
 from skorch.callbacks import Callback
 
 from sk_dann import DANNClassifier
@@ -122,3 +125,31 @@ def test_is_from_signal_looks_at_what_led_to_an_interrupt(handled):
         with pytest.raises(KeyboardInterrupt) as stopped:
             _stop()
         assert not is_from_signal(stopped.value)
+
+
+class InStep(Callback):
+    """Sends what the keyboard would send, in a step's middle."""
+
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
+
+    def on_grad_computed(self, net, **kwargs):
+        self.n_steps -= 1
+        if self.n_steps == 0:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("default_ctrl_c")
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 5])
+def test_an_interrupt_with_a_large_vocabulary_leaves_what_can_go_on(n_steps):
+    X, X_tgt = (sparse.random(60, 20_000, 1e-3, "csr", random_state=seed) for seed in (0, 1))
+    y = np.arange(60) % 2
+    clf = DANNClassifier(
+        max_iter=9, batch_size=20, warm_start=True, random_state=0, callbacks=[InStep(n_steps)]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X, y, X_tgt)
+    loaded = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(loaded.predict_proba(X_tgt), clf.predict_proba(X_tgt))
+    clf.set_params(max_iter=clf.n_iter_ + 2, callbacks=None).fit(X, y, X_tgt)
+    assert np.isfinite(clf.predict_proba(X_tgt)).all()

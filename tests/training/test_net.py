@@ -168,13 +168,6 @@ class CtrlC(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def default_ctrl_c():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("default_ctrl_c")
 @pytest.mark.parametrize("moment", ["on_epoch_begin", "on_epoch_end"])
 def test_ctrl_c_in_a_callback_leaves_a_usable_estimator_and_is_raised_again(moons, moment):
