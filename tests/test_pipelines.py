@@ -117,7 +117,8 @@ def test_a_target_as_long_as_the_source_fits():
         pipeline.predict_proba(X_tgt), clf.predict_proba(scaler.transform(X_tgt))
     )
     cv = StratifiedKFold(3)
-    scores = cross_val_score(_scaled_pipeline(), X, y, params={"X_tgt": X_tgt}, cv=cv)
+    with pytest.warns(UserWarning, match="X_tgt has as many samples as X"):
+        scores = cross_val_score(_scaled_pipeline(), X, y, params={"X_tgt": X_tgt}, cv=cv)
     expected = []
     for train, test in cv.split(X, y):
         scaler, clf = _by_hand(X[train], y[train], X_tgt[train])

@@ -183,7 +183,6 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
 
     @available_if(_reconstructs_all_features)
     @_fit_context(prefer_skip_nested_validation=True)
-    @all_or_nothing()
     def partial_fit(self, X=None, y=None, *, layer=0):
         """Learn one layer of a stream of rows, exactly as `fit` would of all of them.
 
@@ -228,8 +227,10 @@ class MarginalizedStackedDenoisingAutoencoder(TransformerMixin, BaseEstimator):
                 f"layer={layer!r}, but it is the turn of layer={turn}: pass all rows with "
                 f"partial_fit(X, layer={turn}), then call partial_fit(layer={turn}) to learn it."
             )
-        if X is None:
-            return self._end_layer(layer)
+        return self._end_layer(layer) if X is None else self._add_rows(X)
+
+    @all_or_nothing()
+    def _add_rows(self, X):
         starts = not hasattr(self, "_sums")
         dtype = _DTYPES if starts else self._sums.products.dtype
         X = self._check_rows(X, reset=starts, dtype=dtype)
